@@ -1,0 +1,10 @@
+"""The web process: pages, API and event streams."""
+
+from __future__ import annotations
+
+import os
+
+from django.core.asgi import get_asgi_application
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "hearthline.settings")
+application = get_asgi_application()

@@ -1,0 +1,138 @@
+"""What the pages may ask of call control. Sent through the bus to the queue of the node that owns the line or call.
+
+Each command carries who asks (`user`, checked by a gate in the page before it is sent and again by call control) and an
+idempotency `key`: the same key twice gives the first reply again. Replies are plain dicts; a refusal is
+`{"error": {"code": ..., "message": ...}}` in the shape of `ExchangeError.as_json`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+
+def queue_of(node: str) -> str:
+    """The bus queue that a node's call control serves."""
+    return f"callcontrol:{node}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Command:
+    key: str
+    user: str  # User.id, or "" for a guest manager with a signed link
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenLine(Command):
+    """Open the line, or renew it (ICE restart, reload within the grace time: `line` names the existing one).
+
+    Reply: {"line": id, "answer": SDP}. A second page takes the line over; the first is told `line.taken_over`.
+    """
+
+    offer: str
+    line: str = ""
+    handover: str = ""  # a guest manager's
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CloseLine(Command):
+    line: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dial(Command):
+    """Reply: {"attempt": id}."""
+
+    assignment: str
+    fence: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallCommand(Command):
+    attempt: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HangUp(CallCommand):
+    """The operator ends the call (or cancels the ringing); by a manager after the hand-over: ends theirs."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hold(CallCommand):
+    on: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SendDigits(CallCommand):
+    digits: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Transfer(CallCommand):
+    """Begin a hand-over: the contact hears music, a manager is rung. `manager` is a CampaignManager's id, or 0 for the
+    first one free. Reply: {"handover": id}."""
+
+    manager: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CompleteTransfer(CallCommand):
+    """The briefing is over: contact and manager talk, the operator is free."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CancelTransfer(CallCommand):
+    """The operator takes the contact back."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AnswerHandOver(Command):
+    """A manager's page answers; its line must be open (or `OpenLine` with `handover` was just done)."""
+
+    handover: str
+    line: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeclineHandOver(Command):
+    handover: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listen(CallCommand):
+    """A moderator's line listens to a call. `mode`: silent, whisper or barge."""
+
+    line: str
+    mode: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TestTrunk(Command):
+    """Reply: {"outcome": sentence}."""
+
+    trunk: int
+
+
+COMMANDS: dict[str, type[Command]] = {
+    c.__name__: c
+    for c in (
+        OpenLine, CloseLine, Dial, HangUp, Hold, SendDigits, Transfer, CompleteTransfer, CancelTransfer,
+        AnswerHandOver, DeclineHandOver, Listen, TestTrunk,
+    )
+}  # fmt: skip
+
+
+def to_message(command: Command) -> dict[str, Any]:
+    return {"command": type(command).__name__, **asdict(command)}
+
+
+def from_message(message: dict[str, Any]) -> Command:
+    """Raises ValueError for an unknown command or unfitting fields."""
+    fields = dict(message)
+    kind = COMMANDS.get(str(fields.pop("command", "")))
+    if kind is None:
+        raise ValueError("unknown command")
+    try:
+        return kind(**fields)
+    except TypeError as error:
+        raise ValueError(str(error)) from error

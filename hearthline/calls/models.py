@@ -1,0 +1,217 @@
+"""What happened: shifts and lines, attempts with their evidence, hand-overs, recordings, trunks."""
+
+from __future__ import annotations
+
+import uuid
+
+from django.db import models
+from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
+
+from hearthline.campaigns.models import Campaign, CampaignManager, Contact, Disposition
+from hearthline.dialing.models import Assignment
+from hearthline.people.models import User
+
+
+class Node(models.Model):
+    """A running switch with its call control beside it."""
+
+    name = models.CharField(primary_key=True, max_length=64)
+    engine = models.CharField(max_length=16)  # "embedded", "freeswitch"
+    heartbeat_at = models.DateTimeField(null=True)
+    load = models.JSONField(default=dict)
+    draining = models.BooleanField(default=False)
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class TrunkTransport(models.TextChoices):
+    UDP = "udp", "UDP"
+    TCP = "tcp", "TCP"
+    TLS = "tls", "TLS"
+
+
+class Trunk(models.Model):
+    """A SIP account at a telephone provider; in force for the next call."""
+
+    name = models.CharField(_("name"), max_length=64, unique=True)
+    host = models.CharField(_("host"), max_length=200)
+    port = models.PositiveIntegerField(_("port"), null=True, blank=True)
+    transport = models.CharField(
+        _("transport"), max_length=3, choices=TrunkTransport.choices, default=TrunkTransport.UDP
+    )
+    username = models.CharField(_("user name"), max_length=120, blank=True)
+    password = models.CharField(_("password"), max_length=200, blank=True)
+    from_domain = models.CharField(_("domain"), max_length=200, blank=True)
+    register = models.BooleanField(_("register"), default=False)
+    number_format = models.CharField(_("number format"), max_length=40, default="+{e164}")
+    caller_id = models.CharField(_("caller ID"), max_length=20, blank=True)
+    max_channels = models.PositiveIntegerField(_("channels at once"), default=0)
+    tls_verify = models.BooleanField(_("check the TLS certificate"), default=True)
+    priority = models.SmallIntegerField(_("priority"), default=0)
+    active = models.BooleanField(_("in use"), default=True)
+
+    class Meta:
+        verbose_name = _("trunk")
+        verbose_name_plural = _("trunks")
+        ordering = ["-priority", "name"]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Shift(models.Model):
+    """An operator's stretch of work."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    operator = models.ForeignKey(User, on_delete=models.PROTECT, related_name="shifts")
+    campaign = models.ForeignKey(Campaign, null=True, on_delete=models.SET_NULL, related_name="+")
+    started_at = models.DateTimeField()
+    ended_at = models.DateTimeField(null=True)
+    on_break = models.BooleanField(default=False)
+    calls = models.PositiveIntegerField(default=0)
+    conversations = models.PositiveIntegerField(default=0)
+    skipped = models.PositiveIntegerField(default=0)
+    earned_minor = models.PositiveBigIntegerField(default=0)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["operator"], condition=Q(ended_at=None), name="one_open_shift_per_operator")
+        ]
+
+    def __str__(self) -> str:
+        return str(self.id)
+
+
+class LineState(models.TextChoices):
+    OPENING = "opening", _("opening")
+    OPEN = "open", _("open")
+    STALLED = "stalled", _("silent")  # nothing comes from the browser; within the grace time
+    CLOSED = "closed", _("closed")
+
+
+class Line(models.Model):
+    """A person's audio path, open for the shift. `id` is the leg's id at the switch."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    user = models.ForeignKey(User, null=True, on_delete=models.PROTECT, related_name="lines")
+    handover = models.ForeignKey(
+        "HandOver", null=True, on_delete=models.SET_NULL, related_name="lines"
+    )  # a guest manager's
+    node = models.ForeignKey(Node, on_delete=models.PROTECT, related_name="lines")
+    state = models.CharField(max_length=8, choices=LineState.choices, default=LineState.OPENING)
+    opened_at = models.DateTimeField(auto_now_add=True)
+    closed_at = models.DateTimeField(null=True)
+    close_reason = models.CharField(max_length=40, blank=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["user"], condition=~Q(state="closed") & Q(user__isnull=False), name="one_line_per_person"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return str(self.id)
+
+
+class Attempt(models.Model):
+    """One try to reach a contact, with its evidence. `id` is also the contact leg's id at the switch.
+
+    `phase` is `machine.Phase`; `machine` its whole state as JSON, from which call control resumes after a restart.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    assignment = models.ForeignKey(Assignment, on_delete=models.PROTECT, related_name="attempts")
+    contact = models.ForeignKey(Contact, on_delete=models.PROTECT, related_name="calls")
+    campaign = models.ForeignKey(Campaign, on_delete=models.PROTECT, related_name="attempts")
+    operator = models.ForeignKey(User, on_delete=models.PROTECT, related_name="attempts")
+    shift = models.ForeignKey(Shift, on_delete=models.PROTECT, related_name="attempts")
+    line = models.ForeignKey(Line, on_delete=models.PROTECT, related_name="attempts")
+    trunk = models.ForeignKey(Trunk, null=True, on_delete=models.SET_NULL, related_name="+")
+    node = models.ForeignKey(Node, on_delete=models.PROTECT, related_name="attempts")
+    phase = models.CharField(max_length=16)
+    machine = models.JSONField(default=dict)
+    version = models.PositiveIntegerField(
+        default=0
+    )  # of `machine`; each transition writes version + 1 where version = old
+    # evidence
+    dialled_at = models.DateTimeField()
+    ringing_at = models.DateTimeField(null=True)
+    answered_at = models.DateTimeField(null=True)
+    operator_left_at = models.DateTimeField(null=True)  # hang-up or hand-over: the operator's line is free again
+    ended_at = models.DateTimeField(null=True)  # the contact's leg is gone
+    ended_by = models.CharField(max_length=16, blank=True)  # operator, contact, manager, switch, exchange
+    cause = models.PositiveSmallIntegerField(null=True)  # Q.850
+    sip_status = models.PositiveSmallIntegerField(null=True)
+    talk_ms = models.PositiveIntegerField(default=0)  # contact with operator, until hang-up or hand-over
+    contact_stats = models.JSONField(default=dict)  # port.MediaStats as JSON
+    operator_stats = models.JSONField(default=dict)
+    # the outcome
+    disposition = models.ForeignKey(Disposition, null=True, on_delete=models.SET_NULL, related_name="+")
+    auto_outcome = models.CharField(max_length=24, blank=True)  # busy, no_answer, absent, rejected, network, cancelled
+    result = models.JSONField(default=dict)
+    notes = models.TextField(blank=True)
+    wrapped_up_at = models.DateTimeField(null=True)
+    payable = models.BooleanField(null=True)  # None until settled
+    not_payable_reason = models.CharField(max_length=40, blank=True)
+    charged_minor = models.PositiveBigIntegerField(default=0)
+    earned_minor = models.PositiveBigIntegerField(default=0)
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["campaign", "-dialled_at"]),
+            models.Index(fields=["operator", "-dialled_at"]),
+            models.Index(fields=["node", "phase"]),
+        ]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["line"], condition=Q(operator_left_at=None), name="one_live_attempt_per_line"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return str(self.id)
+
+
+class HandOverState(models.TextChoices):
+    RINGING = "ringing", _("ringing")
+    BRIEFING = "briefing", _("briefing")
+    COMPLETED = "completed", _("handed over")
+    DECLINED = "declined", _("declined")
+    UNANSWERED = "unanswered", _("not answered")
+    CANCELLED = "cancelled", _("taken back")
+    CONTACT_GONE = "contact_gone", _("the contact hung up")
+    FAILED = "failed", _("failed")
+
+
+class HandOver(models.Model):
+    """One try to hand the contact to a manager: the briefing, then the hand-over."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    attempt = models.ForeignKey(Attempt, on_delete=models.CASCADE, related_name="handovers")
+    manager = models.ForeignKey(CampaignManager, null=True, on_delete=models.SET_NULL, related_name="handovers")
+    state = models.CharField(max_length=16, choices=HandOverState.choices, default=HandOverState.RINGING)
+    leg = models.UUIDField(null=True)  # the manager's leg: a line's or a phone leg's
+    guest_token = models.CharField(max_length=64, blank=True)  # of the signed link, single use
+    rang_at = models.DateTimeField()
+    answered_at = models.DateTimeField(null=True)
+    completed_at = models.DateTimeField(null=True)
+    ended_at = models.DateTimeField(null=True)
+    manager_notes = models.TextField(blank=True)
+
+    def __str__(self) -> str:
+        return str(self.id)
+
+
+class Recording(models.Model):
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    attempt = models.ForeignKey(Attempt, on_delete=models.CASCADE, related_name="recordings")
+    path = models.CharField(max_length=300)  # relative to the recordings folder
+    started_at = models.DateTimeField()
+    duration_ms = models.PositiveIntegerField(null=True)  # None until complete
+    size = models.PositiveBigIntegerField(default=0)
+
+    def __str__(self) -> str:
+        return str(self.id)

@@ -1,0 +1,92 @@
+"""What an administrator can set: read from the environment (`HEARTHLINE_...`) and from `hearthline.env` in the data folder.
+
+`settings.py` turns it into Django's settings; everything else reads `django.conf.settings.HEARTHLINE`.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+from pathlib import Path
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def _data_folder() -> Path:
+    return Path(os.environ.get("HEARTHLINE_DATA", ROOT / "var")).resolve()
+
+
+class Configuration(BaseSettings):
+    """Every field is an environment variable with the prefix HEARTHLINE_; units are in the names."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="HEARTHLINE_", env_file=_data_folder() / "hearthline.env", extra="ignore"
+    )
+
+    data: Path = Field(default_factory=_data_folder)
+    debug: bool = False
+    demonstration: bool = False  # one-click entry; refused on any address but loopback
+    name: str = "Hearthline"
+    public_url: str = "http://127.0.0.1:8000"
+    listen_host: str = "127.0.0.1"
+    listen_port: int = 8000
+    allowed_hosts: list[str] = ["127.0.0.1", "localhost", "[::1]"]
+    secret_key: str = ""  # empty: made at first start and kept in the data folder
+    database_url: str = ""  # empty: SQLite in the data folder; "postgresql://user@host:5432/name"
+    currency_code: str = "RUB"
+
+    # media and signalling of the embedded engine
+    node: str = "local"
+    media_bind: list[str] = ["127.0.0.1"]  # addresses the browsers' UDP port is bound on
+    media_advertise: list[str] = []  # addresses told to browsers; empty: the bound ones
+    media_port: int = 7078
+    sip_bind: str = "127.0.0.1"
+    sip_advertise: str = ""
+    sip_port: int = 0  # 0: any free one
+    rtp_ports: tuple[int, int] = (30000, 31999)
+    browser_codecs: list[str] = ["PCMU", "PCMA", "opus"]
+
+    # dialling
+    lease_s: int = 120  # an assignment that is neither dialled nor renewed is released after this
+    wrap_up_lease_s: int = 900
+    ring_timeout_s: int = 40
+    manager_ring_timeout_s: int = 30
+    reconcile_every_s: int = 5
+    line_grace_s: int = 20  # a stalled browser may come back for this long before the contact is released
+
+    # money
+    commission_basis_points: int = 2000
+    review_window_hours: int = 72
+    registration_bonus_minor: int = 10_000  # given to a new customer
+    minimum_price_minor: int = 100
+
+    max_upload_bytes: int = 50_000_000
+    max_import_rows: int = 1_000_000
+    email_url: str = ""  # "smtp://user:password@host:587"; empty: messages are written to the data folder
+
+    @property
+    def run_folder(self) -> Path:
+        """Sockets and process files of this installation."""
+        return self.data / "run"
+
+    @property
+    def recordings_folder(self) -> Path:
+        return self.data / "recordings"
+
+    def kept_secret(self) -> str:
+        """The secret key: the configured one, or one made once and kept readable by the owner only."""
+        if self.secret_key:
+            return self.secret_key
+        path = self.data / "secret.key"
+        if not path.exists():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            try:
+                descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            except FileExistsError:
+                return path.read_text().strip()
+            with os.fdopen(descriptor, "w") as file:
+                file.write(secrets.token_urlsafe(64))
+        return path.read_text().strip()

@@ -1,0 +1,73 @@
+"""Who may call whom, when: assignments and the do-not-call list."""
+
+from __future__ import annotations
+
+import uuid
+
+from django.db import models
+from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
+
+from hearthline.campaigns.models import Campaign, Contact
+from hearthline.people.models import Organisation, User
+
+
+class AssignmentState(models.TextChoices):
+    ACTIVE = "active", _("active")
+    CLOSED = "closed", _("closed")  # wrapped up or disposed by itself
+    RELEASED = "released", _("released")  # skipped, expired, the shift ended: the contact went back unspent
+
+
+class Assignment(models.Model):
+    """An operator's lease on a contact. While it is active nobody else gets that contact, nor that number.
+
+    `fence` grows with every renewal of the contact's lease: a command that carries an older one is refused.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    contact = models.ForeignKey(Contact, on_delete=models.CASCADE, related_name="assignments")
+    campaign = models.ForeignKey(Campaign, on_delete=models.CASCADE, related_name="assignments")
+    operator = models.ForeignKey(User, on_delete=models.PROTECT, related_name="assignments")
+    phone = models.CharField(max_length=20)  # E.164, copied: the claim on the number is across campaigns
+    state = models.CharField(max_length=12, choices=AssignmentState.choices, default=AssignmentState.ACTIVE)
+    fence = models.PositiveBigIntegerField()
+    lease_expires_at = models.DateTimeField()
+    hold = models.UUIDField(null=True)  # the ledger's pending transfer
+    created_at = models.DateTimeField(auto_now_add=True)
+    closed_at = models.DateTimeField(null=True)
+    release_reason = models.CharField(max_length=24, blank=True)  # skipped, lease_expired, shift_ended, withdrawn
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["phone"], condition=Q(state="active"), name="one_active_claim_per_number"),
+            models.UniqueConstraint(
+                fields=["contact"], condition=Q(state="active"), name="one_active_claim_per_contact"
+            ),
+            models.UniqueConstraint(
+                fields=["operator"], condition=Q(state="active"), name="one_active_claim_per_operator"
+            ),
+        ]
+        indexes = [models.Index(fields=["state", "lease_expires_at"])]
+
+    def __str__(self) -> str:
+        return str(self.id)
+
+
+class DoNotCall(models.Model):
+    """A number that is not called: by everyone (`organisation` is None) or by one customer."""
+
+    phone = models.CharField(max_length=20, db_index=True)  # E.164
+    organisation = models.ForeignKey(Organisation, null=True, blank=True, on_delete=models.CASCADE)
+    reason = models.CharField(max_length=200, blank=True)
+    added_by = models.ForeignKey(User, null=True, on_delete=models.SET_NULL, related_name="+")
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        verbose_name = _("do-not-call entry")
+        verbose_name_plural = _("do-not-call list")
+        constraints = [
+            models.UniqueConstraint(fields=["phone", "organisation"], nulls_distinct=False, name="one_entry_per_number")
+        ]
+
+    def __str__(self) -> str:
+        return str(self.pk)

@@ -1,0 +1,58 @@
+"""Money: an integer of minor units and a currency. Never a float."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import ROUND_HALF_EVEN, Decimal
+
+from babel.numbers import format_currency, get_currency_precision
+
+Currency = str  # ISO 4217, upper case
+
+
+def minor_digits(currency: Currency) -> int:
+    """How many digits the currency's minor unit has (RUB 2, JPY 0), by CLDR."""
+    return get_currency_precision(currency)
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Money:
+    """An amount in minor units (kopecks, cents) of one currency."""
+
+    minor: int
+    currency: Currency
+
+    def __add__(self, other: Money) -> Money:
+        self._same_currency(other)
+        return Money(self.minor + other.minor, self.currency)
+
+    def __sub__(self, other: Money) -> Money:
+        self._same_currency(other)
+        return Money(self.minor - other.minor, self.currency)
+
+    def __neg__(self) -> Money:
+        return Money(-self.minor, self.currency)
+
+    def share(self, basis_points: int) -> Money:
+        """A share in hundredths of a percent, rounded half to even to a whole minor unit."""
+        exact = Decimal(self.minor) * basis_points / 10_000
+        return Money(int(exact.quantize(Decimal(1), ROUND_HALF_EVEN)), self.currency)
+
+    def as_decimal(self) -> Decimal:
+        return Decimal(self.minor).scaleb(-minor_digits(self.currency))
+
+    @classmethod
+    def from_decimal(cls, amount: Decimal, currency: Currency) -> Money:
+        """Exact; raises ValueError when the amount is finer than the minor unit."""
+        scaled = amount.scaleb(minor_digits(currency))
+        if scaled != scaled.to_integral_value():
+            raise ValueError(f"{amount} is finer than the smallest unit of {currency}")
+        return cls(int(scaled), currency)
+
+    def format(self, locale: str = "en") -> str:
+        """For a person: '214.00 ₽' by the locale's rules (CLDR)."""
+        return format_currency(self.as_decimal(), self.currency, locale=locale.replace("-", "_"))
+
+    def _same_currency(self, other: Money) -> None:
+        if self.currency != other.currency:
+            raise ValueError(f"cannot combine {self.currency} with {other.currency}")
