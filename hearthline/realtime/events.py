@@ -1,0 +1,259 @@
+"""The events of the exchange: their names (`noun.verb`) and what each carries.
+
+Ids are UUIDs as text, moments are seconds since the epoch, money is minor units with a currency. A payload never carries
+a phone number or a contact's name: pages fetch those through their gates. Unknown names and unfitting payloads are
+refused where they are published, so that a wrong event is found by the test that publishes it.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+
+class Payload(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+# --- the line and the shift -------------------------------------------------------------------------------------------
+
+
+class LineChanged(Payload):
+    line: str
+    reason: str = ""  # of closing: "by_person", "taken_over", "grace_expired", "node_lost", "shift_ended"
+    silent_ms: int = 0  # line.stalled: for how long nothing came; line.resumed: how long it was away
+
+
+class LineQuality(Payload):
+    """What the switch sees of this person's audio, every five seconds while the line is open."""
+
+    line: str
+    loss_percent: float = 0.0
+    jitter_ms: float = 0.0
+    level_dbfs: float | None = None  # None: nothing audible lately
+
+
+class ShiftChanged(Payload):
+    shift: str
+    campaign: str = ""
+    on_break: bool = False
+    calls: int = 0
+    conversations: int = 0
+    skipped: int = 0
+    earned_minor: int = 0
+    currency: str = ""
+    reason: str = ""
+
+
+# --- the contact and the call -----------------------------------------------------------------------------------------
+
+
+class ContactAssigned(Payload):
+    assignment: str
+    contact: str
+    campaign: str
+    operator: str
+
+
+class ContactReleased(Payload):
+    assignment: str
+    contact: str
+    campaign: str
+    reason: str  # "skipped", "lease_expired", "shift_ended", "withdrawn"
+
+
+class ContactAdded(Payload):
+    contact: str
+    campaign: str
+
+
+class ContactDisposed(Payload):
+    """A contact's latest outcome is in the results."""
+
+    contact: str
+    campaign: str
+    attempt: str = ""
+    disposition: int | None = None
+    kind: str = ""
+    outcome: str = ""  # "busy", "no_answer", ... when the exchange disposed of it by itself
+    state: str = ""  # `ContactState`
+    talk_ms: int = 0
+    charged_minor: int = 0
+
+
+class CallChanged(Payload):
+    attempt: str
+    assignment: str = ""
+    campaign: str = ""
+    operator: str = ""
+    phase: str = ""  # `calls.machine.Phase` after the change
+    at: float = 0.0
+
+
+class CallEnded(CallChanged):
+    by: str = ""  # "operator", "contact", "manager", "switch", "exchange"
+    cause: int | None = None  # Q.850
+    outcome: str = (
+        ""  # "busy", "no_answer", "absent", "rejected", "network", "cancelled"; empty: there was a conversation
+    )
+    talk_ms: int = 0
+    answered: bool = False
+
+
+class CallFailed(CallChanged):
+    """The call could not be placed at all; `message` is for the operator and says what to do."""
+
+    code: str = ""
+    message: str = ""
+
+
+class CallWrappedUp(CallChanged):
+    disposition: int | None = None
+    outcome: str = ""
+    payable: bool | None = None
+    not_payable_reason: str = ""
+    earned_minor: int = 0
+    charged_minor: int = 0
+    currency: str = ""
+    retry_at: float | None = None  # when this contact comes back; None: it does not
+
+
+class DraftSaved(Payload):
+    """What the operator has written so far; the ringing manager's page shows it live."""
+
+    attempt: str
+    fields: dict[str, Any] = {}
+    notes: str = ""
+
+
+class RecordingReady(Payload):
+    attempt: str
+    recording: str
+    campaign: str = ""
+    duration_ms: int = 0
+
+
+# --- the hand-over ----------------------------------------------------------------------------------------------------
+
+
+class HandOverChanged(Payload):
+    handover: str
+    attempt: str
+    campaign: str = ""
+    manager: int | None = None  # CampaignManager's id
+    manager_name: str = ""  # the manager's own name, for the operator's strip
+    state: str = ""  # `HandOverState`
+    at: float = 0.0
+    reason: str = ""
+
+
+# --- campaigns, files, money ------------------------------------------------------------------------------------------
+
+
+class CampaignChanged(Payload):
+    campaign: str
+    state: str = ""
+    reason: str = ""  # `PauseReason`
+
+
+class FileProgress(Payload):
+    """An import or an export on its way."""
+
+    id: str
+    campaign: str
+    state: str  # `ImportState`
+    rows: int = 0
+    total: int = 0
+    added: int = 0
+    duplicates: int = 0
+    rejected: int = 0
+    error: str = ""
+
+
+class BalanceChanged(Payload):
+    owner: str  # an organisation's or a user's id
+    account: str = ""  # ledger's account kind
+    available_minor: int
+    currency: str
+
+
+# --- the exchange -----------------------------------------------------------------------------------------------------
+
+
+class NodeChanged(Payload):
+    node: str
+    reason: str = ""
+    load: dict[str, Any] = {}
+
+
+class TrunkChanged(Payload):
+    trunk: int
+    state: Literal["ok", "failing", "unknown"]
+    message: str = ""
+
+
+class SessionEnded(Payload):
+    session: str  # SHA-256 of the session's key
+
+
+SCHEMAS: dict[str, type[Payload]] = {
+    "line.opened": LineChanged,
+    "line.stalled": LineChanged,
+    "line.resumed": LineChanged,
+    "line.taken_over": LineChanged,
+    "line.closed": LineChanged,
+    "line.measured": LineQuality,
+    "shift.started": ShiftChanged,
+    "shift.changed": ShiftChanged,
+    "shift.ended": ShiftChanged,
+    "contact.assigned": ContactAssigned,
+    "contact.released": ContactReleased,
+    "contact.added": ContactAdded,
+    "contact.disposed": ContactDisposed,
+    "call.dialling": CallChanged,
+    "call.ringing": CallChanged,
+    "call.early_media": CallChanged,
+    "call.answered": CallChanged,
+    "call.held": CallChanged,
+    "call.resumed": CallChanged,
+    "call.ended": CallEnded,
+    "call.failed": CallFailed,
+    "call.wrapped_up": CallWrappedUp,
+    "call.closed": CallChanged,
+    "draft.saved": DraftSaved,
+    "recording.ready": RecordingReady,
+    "handover.ringing": HandOverChanged,
+    "handover.answered": HandOverChanged,  # the briefing begins
+    "handover.completed": HandOverChanged,
+    "handover.declined": HandOverChanged,
+    "handover.unanswered": HandOverChanged,
+    "handover.cancelled": HandOverChanged,
+    "handover.contact_gone": HandOverChanged,
+    "handover.failed": HandOverChanged,
+    "handover.ended": HandOverChanged,  # contact and manager have finished
+    "campaign.changed": CampaignChanged,
+    "campaign.started": CampaignChanged,
+    "campaign.paused": CampaignChanged,
+    "campaign.finished": CampaignChanged,
+    "import.progressed": FileProgress,
+    "export.progressed": FileProgress,
+    "balance.changed": BalanceChanged,
+    "node.lost": NodeChanged,
+    "node.back": NodeChanged,
+    "node.measured": NodeChanged,
+    "trunk.changed": TrunkChanged,
+    "session.ended": SessionEnded,
+}
+
+
+def checked(name: str, payload: dict[str, Any]) -> dict[str, Any]:
+    """The payload as it is stored. Raises ValueError for an unknown name or a payload that its schema refuses."""
+    schema = SCHEMAS.get(name)
+    if schema is None:
+        raise ValueError(f"no event is called {name!r}; add it to realtime/events.py")
+    try:
+        return schema.model_validate(payload).model_dump(mode="json")
+    except ValidationError as error:
+        problems = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors(include_input=False))
+        raise ValueError(f"{name}: {problems}") from None
