@@ -1,0 +1,3 @@
+from hearthline.cli import main
+
+main()

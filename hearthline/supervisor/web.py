@@ -1,0 +1,25 @@
+"""The web process: uvicorn with the settings that an exchange needs."""
+
+from __future__ import annotations
+
+import uvicorn
+
+LONGEST_GOODBYE_S = 5  # event streams never end by themselves
+
+
+def serve(host: str, port: int) -> None:
+    """Serve until SIGTERM or SIGINT. Raises SystemExit when the address is taken."""
+    uvicorn.run(
+        "hearthline.asgi:application",
+        host=host,
+        port=port,
+        lifespan="on",
+        access_log=False,  # addresses carry ids; what matters is logged where it happens
+        log_level="warning",
+        server_header=False,
+        timeout_graceful_shutdown=LONGEST_GOODBYE_S,
+        timeout_keep_alive=30,
+        h11_max_incomplete_event_size=64 * 1024,
+        ws="none",
+        proxy_headers=False,
+    )

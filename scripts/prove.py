@@ -1,0 +1,66 @@
+"""The whole proof, as CI runs it: the checks, the front end's tests, pytest. Exit status 1 when anything failed.
+
+`python scripts/prove.py [argument of pytest ...]`: with arguments only pytest is run, with these. pytest's output is
+shown as it comes and kept in test-results/pytest.log.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from check import check_all
+from setup import FRONTEND, node_environment
+from steps import ROOT, Progress, StepError, run
+
+RESULTS = ROOT / "test-results"
+LONGEST_S = 20 * 60
+
+
+def pytest(arguments: list[str]) -> str:
+    """Returns pytest's last line, "412 passed in 300.12s"."""
+    RESULTS.mkdir(exist_ok=True)
+    log = RESULTS / "pytest.log"
+    command = [sys.executable, "-m", "pytest", f"--junitxml={RESULTS / 'pytest.xml'}", *arguments]
+    last = ""
+    with log.open("w") as kept:
+        process = subprocess.Popen(
+            command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, stdin=subprocess.DEVNULL
+        )
+        assert process.stdout
+        for line in process.stdout:
+            sys.stdout.write(line)
+            sys.stdout.flush()
+            kept.write(line)
+            last = line.strip(" =\n") or last
+        status = process.wait(timeout=LONGEST_S)
+    if status:
+        raise StepError(f"{last} (the whole of it: {log.relative_to(ROOT)})")
+    return last
+
+
+def frontend_tests() -> str:
+    npm, env = node_environment(Path(sys.prefix))
+    text = run([*npm, "test", "--silent"], log="frontend-tests", cwd=FRONTEND, env=env, timeout_s=300)
+    counts = [line.removeprefix("# ").removeprefix("ℹ ") for line in text.splitlines()]
+    return ", ".join(line for line in counts if line.startswith(("pass ", "fail ")))
+
+
+def main() -> int:
+    os.chdir(ROOT)
+    arguments = sys.argv[1:]
+    progress = Progress("Proof", keep_going=True)
+    if not arguments:
+        print("Checks")
+        check_all(progress, [])
+        progress.step("front-end tests", frontend_tests)
+    print("pytest", flush=True)
+    progress.step("pytest", lambda: pytest(arguments or ["-n", "2", "--dist", "loadfile", "-q"]))
+    progress.summary()
+    return 1 if progress.failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
