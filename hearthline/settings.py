@@ -56,13 +56,16 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "hearthline.web.person.PersonMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "allauth.account.middleware.AccountMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
+    "hearthline.web.errors.ExchangeErrorMiddleware",
 ]
 
 ROOT_URLCONF = "hearthline.urls"
+CSRF_FAILURE_VIEW = "hearthline.web.errors.csrf_failure"
 ASGI_APPLICATION = "hearthline.asgi.application"
 TEMPLATES = [
     {
@@ -75,6 +78,7 @@ TEMPLATES = [
                 "django.template.context_processors.i18n",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
+                "hearthline.web.context.page",
             ],
         },
     },
@@ -153,7 +157,7 @@ CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {
         "default-src": [SELF],
         "script-src": [SELF, NONCE],
-        "style-src": [SELF],
+        "style-src": [SELF, NONCE],
         "img-src": [SELF, "data:"],
         "media-src": [SELF, "blob:"],
         "connect-src": [SELF],

@@ -5,7 +5,16 @@ from __future__ import annotations
 from django.contrib import admin
 from django.urls import include, path
 
+from hearthline.web.public.views import home
+
 urlpatterns = [
+    path("", home, name="home"),
+    path("", include("hearthline.web.public.urls")),
+    path("", include("hearthline.web.account.urls")),
     path("accounts/", include("allauth.urls")),
     path("admin/", admin.site.urls),
 ]
+
+handler403 = "hearthline.web.errors.permission_denied"
+handler404 = "hearthline.web.errors.not_found"
+handler500 = "hearthline.web.errors.server_error"

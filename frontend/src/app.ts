@@ -1,0 +1,62 @@
+// What every page needs: htmx, the menu of the bar, questions before what cannot be undone.
+import htmx from "htmx.org";
+
+/** Django's token for unsafe requests, from its cookie. */
+export function csrfToken(): string {
+  const name = document.body.dataset.csrfCookie ?? "csrftoken";
+  for (const part of document.cookie.split("; ")) {
+    const [key, value] = part.split("=", 2);
+    if (key === name && value !== undefined) return decodeURIComponent(value);
+  }
+  return "";
+}
+
+document.body.addEventListener("htmx:configRequest", (event) => {
+  const detail = (event as CustomEvent).detail as { verb: string; headers: Record<string, string> };
+  if (detail.verb !== "get") detail.headers["X-CSRFToken"] = csrfToken();
+});
+
+// A refusal comes as a sentence for the messages' region (HX-Retarget); it is shown although its status is an error.
+document.body.addEventListener("htmx:beforeSwap", (event) => {
+  const detail = (event as CustomEvent).detail as { xhr: XMLHttpRequest; shouldSwap: boolean };
+  if (detail.xhr.status >= 400 && detail.xhr.getResponseHeader("HX-Retarget")) detail.shouldSwap = true;
+});
+
+function closeMenus(except?: Node | null): void {
+  for (const menu of document.querySelectorAll<HTMLDetailsElement>("details[data-menu][open]")) {
+    if (!except || !menu.contains(except)) menu.open = false;
+  }
+}
+
+document.addEventListener("click", (event) => closeMenus(event.target as Node));
+document.addEventListener("focusin", (event) => closeMenus(event.target as Node));
+document.addEventListener("keydown", (event) => {
+  if (event.key !== "Escape") return;
+  const menu = document.querySelector<HTMLDetailsElement>("details[data-menu][open]");
+  if (!menu) return;
+  menu.open = false;
+  menu.querySelector("summary")?.focus();
+});
+
+document.addEventListener("submit", (event) => {
+  const form = event.target as HTMLFormElement;
+  const question = form.dataset.confirm;
+  if (question && !window.confirm(question)) event.preventDefault();
+});
+
+document.addEventListener("click", (event) => {
+  const button = (event.target as Element).closest<HTMLButtonElement>("button[data-copy]");
+  if (!button) return;
+  const done = button.dataset.done ?? "";
+  void navigator.clipboard.writeText(button.dataset.copy ?? "").then(() => {
+    const label = button.querySelector("span");
+    if (!label || !done) return;
+    const before = label.textContent;
+    label.textContent = done;
+    window.setTimeout(() => {
+      label.textContent = before;
+    }, 2000);
+  });
+});
+
+(window as unknown as { htmx: typeof htmx }).htmx = htmx;

@@ -1,0 +1,125 @@
+"""What the templates may say: icons, money, durations, masked numbers, form fields."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from django import template
+from django.conf import settings
+from django.forms import BoundField, CheckboxInput, Select, Textarea
+from django.utils import timezone
+from django.utils.formats import date_format
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.translation import get_language
+
+from hearthline.lib.money import Money
+from hearthline.lib.phone import masked
+from hearthline.web.icons import icon as draw_icon
+from hearthline.web.navigation import Place, places_for
+
+register = template.Library()
+
+
+@register.simple_tag
+def icon(name: str, css: str = "") -> SafeString:
+    return draw_icon(name, css)
+
+
+@register.filter
+def money(minor: int | None, currency: str = "") -> str:
+    """Minor units as a person writes them, with the currency: '214.00 ₽'. Nothing known is a dash."""
+    if minor is None:
+        return "–"
+    return Money(int(minor), currency or settings.HEARTHLINE.currency_code).format(get_language() or "en")
+
+
+@register.filter
+def duration(milliseconds: int | None) -> str:
+    """'2:10' or '1:02:10'; a dash for nothing."""
+    if not milliseconds:
+        return "–"
+    seconds = round(milliseconds / 1000)
+    hours, rest = divmod(seconds, 3600)
+    minutes, seconds = divmod(rest, 60)
+    return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"
+
+
+@register.filter
+def mask(e164: str) -> str:
+    return masked(e164) if e164 else ""
+
+
+@register.filter
+def percent(part: int | None, whole: int | None) -> str:
+    """'46 %' of `whole`; a dash when there is nothing to divide."""
+    if not whole or part is None:
+        return "–"
+    return f"{round(100 * part / whole)} %"
+
+
+@register.simple_tag
+def moment(at: datetime | None, zone: str = "") -> SafeString | str:
+    """A <time> in the reader's zone: the hour for today, the day as well for other days. With `zone`, in that zone, which is named."""
+    if at is None:
+        return "–"
+    tz = ZoneInfo(zone) if zone else timezone.get_current_timezone()
+    local = at.astimezone(tz)
+    today = timezone.now().astimezone(tz).date()
+    if local.date() == today:
+        text = date_format(local, "TIME_FORMAT") if get_language() == "en-us" else local.strftime("%H:%M")
+    elif abs(local.date() - today) < timedelta(days=200):
+        text = f"{date_format(local, 'j b')} {local:%H:%M}"
+    else:
+        text = f"{date_format(local, 'j b Y')} {local:%H:%M}"
+    if zone:
+        text = f"{text} ({zone})"
+    return format_html('<time datetime="{}">{}</time>', local.isoformat(timespec="seconds"), text)
+
+
+@register.filter
+def get(mapping: dict[str, Any], key: str) -> Any:
+    """A value of a mapping by a key that is itself a variable; empty when absent."""
+    value = mapping.get(key)
+    return "" if value is None else value
+
+
+@register.inclusion_tag("shared/field.html")
+def field(bound: BoundField, hint: str = "", suffix: str = "", label_class: str = "") -> dict[str, Any]:
+    """A form field with its label, hint and error, joined for screen readers; `suffix` is a unit after the box."""
+    widget = bound.field.widget
+    kind = "check" if isinstance(widget, CheckboxInput) else "select" if isinstance(widget, Select) else "box"
+    css = {"check": "form-check-input", "select": "form-select", "box": "form-control"}[kind]
+    described = " ".join(
+        part
+        for part, there in (
+            (f"{bound.id_for_label}_hint", hint or bound.help_text),
+            (f"{bound.id_for_label}_error", bound.errors),
+        )
+        if there
+    )
+    attributes: dict[str, Any] = {"class": f"{widget.attrs.get('class', '')} {css}".strip()}
+    if bound.errors:
+        attributes["class"] += " is-invalid"
+        attributes["aria-invalid"] = "true"
+    if described:
+        attributes["aria-describedby"] = described
+    if isinstance(widget, Textarea):
+        attributes.setdefault("rows", widget.attrs.get("rows", 4))
+    return {
+        "bound": bound,
+        "widget": bound.as_widget(attrs=attributes),
+        "hint": hint or bound.help_text,
+        "suffix": suffix,
+        "kind": kind,
+        "label_class": label_class,
+    }
+
+
+@register.simple_tag(takes_context=True)
+def places(context: template.RequestContext) -> list[Place]:
+    """The entries of the navigation for the person who reads."""
+    request = context["request"]
+    return places_for(request.user, request.path)
