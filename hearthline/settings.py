@@ -126,10 +126,20 @@ ACCOUNT_USER_MODEL_USERNAME_FIELD = None
 ACCOUNT_LOGIN_METHODS = {"email"}
 ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*"]
 ACCOUNT_EMAIL_VERIFICATION = "none"  # an account exists only by invitation
+ACCOUNT_ADAPTER = "hearthline.people.adapter.InvitationAdapter"
+ACCOUNT_FORMS = {"signup": "hearthline.people.forms.SignupForm"}
+ACCOUNT_LOGOUT_ON_PASSWORD_CHANGE = False
+ACCOUNT_PREVENT_ENUMERATION = True
+MFA_ALLOW_UNVERIFIED_EMAIL = True  # the invitation vouches for the person; addresses are not confirmed
+MFA_PASSKEY_LOGIN_ENABLED = True
+MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = not _HTTPS  # passkeys on http://localhost: a secure context to browsers
 MFA_SUPPORTED_TYPES = ["totp", "recovery_codes", "webauthn"]
 MFA_TOTP_ISSUER = HEARTHLINE.name
 LOGIN_URL = "account_login"
 LOGIN_REDIRECT_URL = "/"
+
+# Attempts at sign-in are counted here; one machine has one web process.
+CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
 
 TASKS = {"default": {"BACKEND": "django_tasks_db.DatabaseBackend"}}
 

@@ -11,6 +11,7 @@ urlpatterns = [
     path("", home, name="home"),
     path("", include("hearthline.web.public.urls")),
     path("", include("hearthline.web.account.urls")),
+    path("", include("hearthline.people.urls")),
     path("accounts/", include("allauth.urls")),
     path("admin/", admin.site.urls),
 ]

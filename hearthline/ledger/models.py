@@ -7,11 +7,16 @@ For each currency the sum of (credits_posted - debits_posted) over all accounts 
 from __future__ import annotations
 
 import uuid
+from typing import NamedTuple
 
 from django.conf import settings
 from django.db import models
 from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
+
+from hearthline.lib.ids import derived_id
+
+_ACCOUNTS = uuid.UUID("8d5a3a1e-52c0-4f0e-9d0e-2d8c6b4f7a10")
 
 
 class AccountKind(models.TextChoices):
@@ -25,10 +30,27 @@ class AccountKind(models.TextChoices):
     PROVIDER_PAYABLE = "provider_payable", _("owed to telephone providers")
 
 
-class Account(models.Model):
-    """Balance = credits_posted - debits_posted; available = that - debits_pending. In minor units of `currency`."""
+MAY_GO_NEGATIVE = frozenset({AccountKind.EXCHANGE_CASH, AccountKind.EXCHANGE_BONUS, AccountKind.TELEPHONY_COST})
 
-    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+
+class AccountKey(NamedTuple):
+    """What an account is; its id follows from it, so that no two accounts are the same and none must be looked up."""
+
+    kind: AccountKind
+    owner: uuid.UUID | None
+    currency: str
+
+    @property
+    def id(self) -> uuid.UUID:
+        return derived_id(_ACCOUNTS, f"{self.kind}:{self.owner or ''}:{self.currency}")
+
+
+class Account(models.Model):
+    """Its id is `AccountKey.id`: make one by `services.account_of`.
+
+    Balance = credits_posted - debits_posted; available = that - debits_pending. In minor units of `currency`."""
+
+    id = models.UUIDField(primary_key=True, editable=False)
     kind = models.CharField(max_length=24, choices=AccountKind.choices)
     owner = models.UUIDField(null=True)  # an organisation's or operator's id; None: the exchange itself
     currency = models.CharField(max_length=3, default=settings.HEARTHLINE.currency_code)
@@ -39,10 +61,10 @@ class Account(models.Model):
     credits_posted = models.BigIntegerField(default=0)
 
     class Meta:
+        verbose_name = _("account")
+        verbose_name_plural = _("accounts")
         constraints = [
-            models.UniqueConstraint(
-                fields=["kind", "owner", "currency"], nulls_distinct=False, name="one_account_per_kind"
-            ),
+            models.UniqueConstraint(fields=["kind", "owner", "currency"], name="one_account_per_kind"),
             models.CheckConstraint(
                 condition=Q(debits_pending__gte=0, debits_posted__gte=0, credits_pending__gte=0, credits_posted__gte=0),
                 name="account_sides_not_negative",
@@ -55,6 +77,10 @@ class Account(models.Model):
 
     def __str__(self) -> str:
         return f"{self.kind} {self.owner or ''}".strip()
+
+    @property
+    def key(self) -> AccountKey:
+        return AccountKey(AccountKind(self.kind), self.owner, self.currency)
 
     @property
     def balance(self) -> int:
@@ -71,6 +97,19 @@ class TransferState(models.TextChoices):
     VOIDED = "voided", _("voided")
 
 
+class TransferCode(models.TextChoices):
+    """What a transfer is for. The ledger only prints it."""
+
+    CONVERSATION_PAY = "conversation_pay", _("conversation")  # pending: the price held; posted: the operator's pay
+    COMMISSION = "commission", _("commission")
+    TELEPHONE = "telephone", _("telephone")
+    TOP_UP = "topup", _("top-up")
+    BONUS = "bonus", _("bonus")
+    MATURING = "maturing", _("pay out of review")
+    PAYOUT = "payout", _("payout")
+    CORRECTION = "correction", _("correction")
+
+
 class Transfer(models.Model):
     """Moves `amount_minor` from `debit` to `credit`. The id is made by whoever asks: repeating a request changes nothing."""
 
@@ -81,15 +120,28 @@ class Transfer(models.Model):
     posted_minor = models.PositiveBigIntegerField(default=0)  # a pending transfer may be posted for less
     state = models.CharField(max_length=8, choices=TransferState.choices)
     reference = models.CharField(max_length=80, db_index=True)  # "assignment:<id>", "topup:<id>": the caller's word
-    code = models.CharField(
-        max_length=24
-    )  # hold, conversation_pay, commission, telephone, topup, bonus, maturing, payout, correction
+    code = models.CharField(max_length=24, choices=TransferCode.choices)
     created_at = models.DateTimeField(db_index=True)
     settled_at = models.DateTimeField(null=True)
+    matures_at = models.DateTimeField(null=True)  # pay in review becomes available then; None: it has, or never will
 
     class Meta:
-        constraints = [models.CheckConstraint(condition=Q(amount_minor__gt=0), name="transfer_moves_something")]
-        indexes = [models.Index(fields=["debit", "-created_at"]), models.Index(fields=["credit", "-created_at"])]
+        verbose_name = _("transfer")
+        verbose_name_plural = _("transfers")
+        constraints = [
+            models.CheckConstraint(condition=Q(amount_minor__gt=0), name="transfer_moves_something"),
+            models.CheckConstraint(condition=~Q(debit=F("credit")), name="transfer_between_two_accounts"),
+            models.CheckConstraint(
+                condition=Q(state="posted", posted_minor__gt=0, posted_minor__lte=F("amount_minor"))
+                | Q(state__in=["pending", "voided"], posted_minor=0),
+                name="transfer_posted_only_when_posted",
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["debit", "-created_at"]),
+            models.Index(fields=["credit", "-created_at"]),
+            models.Index(fields=["matures_at"], condition=Q(matures_at__isnull=False), name="pay_in_review"),
+        ]
 
     def __str__(self) -> str:
         return str(self.id)

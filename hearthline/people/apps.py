@@ -3,3 +3,8 @@ from django.apps import AppConfig
 
 class PeopleConfig(AppConfig):
     name = "hearthline.people"
+
+    def ready(self) -> None:
+        from hearthline.people import trail
+
+        trail.listen()

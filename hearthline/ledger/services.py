@@ -1,0 +1,339 @@
+"""Moving money. Each function is one transaction, and repeating it with the same id changes nothing.
+
+Lock order everywhere: transfers first, then accounts in the order of `accounts.Changes`. A caller with a transaction of
+its own should make one ledger call in it: two calls lock accounts in two rounds, and two such transactions may wait for
+each other (PostgreSQL then ends one of them). `settle_conversation` exists so that the hot case is one call.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.conf import settings
+from django.db import IntegrityError, connection, transaction
+from django.utils.translation import gettext_lazy as _
+
+from hearthline.ledger.accounts import Changes, InsufficientFundsError, account_of
+from hearthline.ledger.models import (
+    Account,
+    AccountKey,
+    AccountKind,
+    Transfer,
+    TransferCode,
+    TransferState,
+)
+from hearthline.lib import clock
+from hearthline.lib.errors import ConflictError, NotFoundError
+from hearthline.lib.ids import derived_id, new_id
+from hearthline.lib.money import Money
+
+__all__ = [
+    "InsufficientFundsError",
+    "TelephoneCost",
+    "account_of",
+    "correct",
+    "give_bonus",
+    "hold",
+    "hold_conversation",
+    "mature",
+    "pay_out",
+    "post",
+    "record_telephone_cost",
+    "settle_conversation",
+    "top_up",
+    "transfer",
+    "void",
+]
+
+MATURING_BATCH = 500
+
+
+@dataclass(frozen=True, slots=True)
+class TelephoneCost:
+    """What a call cost the exchange. `id` is made by the caller (one per attempt), `amount` may be zero."""
+
+    id: uuid.UUID
+    amount: Money
+
+
+def transfer(*, id: uuid.UUID, debit: Account, credit: Account, amount: Money, code: str, reference: str) -> Transfer:
+    """Move `amount` at once.
+
+    Raises InsufficientFundsError, or ConflictError when the id was used for something else.
+    """
+    return _once(_new(id, debit.key, credit.key, amount, code, reference), TransferState.POSTED)
+
+
+def hold(*, id: uuid.UUID, debit: Account, credit: Account, amount: Money, code: str, reference: str) -> Transfer:
+    """Set `amount` aside on `debit` until `post` or `void`. Raises as `transfer` does."""
+    return _once(_new(id, debit.key, credit.key, amount, code, reference), TransferState.PENDING)
+
+
+def hold_conversation(
+    *, id: uuid.UUID, organisation: uuid.UUID, operator: uuid.UUID, price: Money, reference: str
+) -> Transfer:
+    """Set the price of a conversation aside: the customer's money, promised to the operator. Raises as `transfer` does."""
+    debit = AccountKey(AccountKind.CUSTOMER, organisation, price.currency)
+    credit = AccountKey(AccountKind.OPERATOR_MATURING, operator, price.currency)
+    return _once(_new(id, debit, credit, price, TransferCode.CONVERSATION_PAY, reference), TransferState.PENDING)
+
+
+def post(id: uuid.UUID, amount: Money | None = None) -> Transfer:
+    """Settle a hold for `amount` (at most what is held; None: all of it); the rest is free again.
+
+    Raises NotFoundError, or ConflictError when it was voided or posted for another amount.
+    """
+    held = _held(id)
+    minor = held.amount_minor if amount is None else _posting(held, amount)
+    with transaction.atomic():
+        if not _take(held, state=TransferState.POSTED, posted_minor=minor):
+            return _same_ending(id, TransferState.POSTED, minor)
+        changes = Changes()
+        changes.hold(held.debit.key, held.credit.key, -held.amount_minor)
+        changes.move(held.debit.key, held.credit.key, minor)
+        changes.apply()
+    return Transfer.objects.get(pk=id)
+
+
+def void(id: uuid.UUID) -> Transfer:
+    """Give a hold back. Raises NotFoundError, or ConflictError when it was posted."""
+    held = _held(id)
+    with transaction.atomic():
+        if not _take(held, state=TransferState.VOIDED, posted_minor=0):
+            return _same_ending(id, TransferState.VOIDED, 0)
+        changes = Changes()
+        changes.hold(held.debit.key, held.credit.key, -held.amount_minor)
+        changes.apply()
+    return Transfer.objects.get(pk=id)
+
+
+def settle_conversation(*, hold: uuid.UUID, commission: Money, telephone: TelephoneCost | None = None) -> Transfer:
+    """The final movement of a payable conversation, in one transaction.
+
+    The held price is divided: `commission` goes to the exchange, the rest to the operator, where it stays in review for
+    `review_window_hours`. With `telephone` its cost is posted too. Returns the posted hold: `posted_minor` is the
+    operator's pay. Raises NotFoundError, or ConflictError when the hold was voided or settled differently.
+    """
+    held = _held(hold)
+    price = Money(held.amount_minor, held.debit.currency)
+    pay = price - commission
+    if not 0 <= commission.minor < price.minor:
+        raise ValueError("the commission must leave the operator something")
+    now = clock.now()
+    customer, operator = held.debit.key, held.credit.key
+    revenue = AccountKey(AccountKind.EXCHANGE_REVENUE, None, price.currency)
+    with transaction.atomic():
+        matures_at = now + timedelta(hours=settings.HEARTHLINE.review_window_hours)
+        if not _take(held, state=TransferState.POSTED, posted_minor=pay.minor, matures_at=matures_at):
+            return _same_ending(hold, TransferState.POSTED, pay.minor)
+        changes = Changes()
+        changes.hold(customer, operator, -price.minor)
+        changes.move(customer, operator, pay.minor)
+        transfers = []
+        if commission.minor:
+            transfers.append(
+                _new(
+                    derived_id(hold, "commission"),
+                    customer,
+                    revenue,
+                    commission,
+                    TransferCode.COMMISSION,
+                    held.reference,
+                )
+            )
+        if telephone is not None and telephone.amount.minor:
+            transfers.append(_telephone(telephone, held.reference))
+        _insert(transfers, changes, now)
+        changes.apply()
+    return Transfer.objects.get(pk=hold)
+
+
+def record_telephone_cost(cost: TelephoneCost, *, reference: str) -> Transfer | None:
+    """What an answered call cost the exchange when no conversation is settled with it. None when it was free."""
+    return _once(_telephone(cost, reference), TransferState.POSTED) if cost.amount.minor else None
+
+
+def top_up(*, organisation: uuid.UUID, amount: Money, id: uuid.UUID) -> Transfer:
+    """Money arrived at the bank for a customer. `id` is made by whoever asks: the same id is the same payment."""
+    debit = AccountKey(AccountKind.EXCHANGE_CASH, None, amount.currency)
+    credit = AccountKey(AccountKind.CUSTOMER, organisation, amount.currency)
+    return _once(_new(id, debit, credit, amount, TransferCode.TOP_UP, f"topup:{id}"), TransferState.POSTED)
+
+
+def give_bonus(*, organisation: uuid.UUID, amount: Money) -> Transfer | None:
+    """The registration bonus: once per organisation, however often it is asked for. None when there is none to give."""
+    if not amount.minor:
+        return None
+    debit = AccountKey(AccountKind.EXCHANGE_BONUS, None, amount.currency)
+    credit = AccountKey(AccountKind.CUSTOMER, organisation, amount.currency)
+    id = derived_id(organisation, "registration-bonus")
+    return _once(
+        _new(id, debit, credit, amount, TransferCode.BONUS, f"organisation:{organisation}"), TransferState.POSTED
+    )
+
+
+def pay_out(*, operator: uuid.UUID, amount: Money, id: uuid.UUID) -> Transfer:
+    """Money left the bank for an operator. Raises InsufficientFundsError for more than is out of review."""
+    debit = AccountKey(AccountKind.OPERATOR_AVAILABLE, operator, amount.currency)
+    credit = AccountKey(AccountKind.EXCHANGE_CASH, None, amount.currency)
+    return _once(_new(id, debit, credit, amount, TransferCode.PAYOUT, f"payout:{id}"), TransferState.POSTED)
+
+
+def correct(*, id: uuid.UUID, original: uuid.UUID, reference: str) -> Transfer:
+    """Move back all that a posted transfer moved; pay in review stops maturing.
+
+    Raises InsufficientFundsError when it was already spent, ConflictError when the original is not posted.
+    """
+    wrong = _held(original)
+    if wrong.state != TransferState.POSTED:
+        raise ConflictError(_("Only a posted transfer can be corrected."))
+    amount = Money(wrong.posted_minor, wrong.debit.currency)
+    correction = _new(id, wrong.credit.key, wrong.debit.key, amount, TransferCode.CORRECTION, reference)
+    with transaction.atomic():
+        Transfer.objects.filter(pk=original).update(matures_at=None)
+        return _once(correction, TransferState.POSTED)
+
+
+def mature(now: datetime) -> int:
+    """Let pay whose review is over become available. Returns how many transfers matured; safe to run at any time, in
+    several places at once, and again."""
+    matured = 0
+    while batch := _mature_batch(now):
+        matured += batch
+    return matured
+
+
+def _mature_batch(now: datetime) -> int:
+    with transaction.atomic():
+        due = Transfer.objects.filter(matures_at__lte=now).select_related("credit").order_by("matures_at", "pk")
+        if connection.features.has_select_for_update_skip_locked:
+            due = due.select_for_update(skip_locked=True, of=("self",))
+        rows = list(due[:MATURING_BATCH])
+        amounts: dict[AccountKey, int] = {}
+        for row in rows:
+            amounts[row.credit.key] = amounts.get(row.credit.key, 0) + row.posted_minor
+        Transfer.objects.filter(pk__in=[row.pk for row in rows]).update(matures_at=None)
+        changes = Changes()
+        _insert(
+            [
+                _new(
+                    new_id(),
+                    key,
+                    key._replace(kind=AccountKind.OPERATOR_AVAILABLE),
+                    Money(minor, key.currency),
+                    TransferCode.MATURING,
+                    f"review:{now:%Y-%m-%dT%H:%M}",
+                )
+                for key, minor in amounts.items()
+            ],
+            changes,
+            clock.now(),
+        )
+        changes.apply()
+    return len(rows)
+
+
+@dataclass(frozen=True, slots=True)
+class _Movement:
+    """A transfer that is asked for: its row, and what its accounts are."""
+
+    row: Transfer
+    debit: AccountKey
+    credit: AccountKey
+
+
+def _new(id: uuid.UUID, debit: AccountKey, credit: AccountKey, amount: Money, code: str, reference: str) -> _Movement:
+    if amount.minor <= 0:
+        raise ValueError("a transfer moves more than nothing")
+    if not debit.currency == credit.currency == amount.currency:
+        raise ValueError("a transfer stays in one currency")
+    row = Transfer(
+        id=id, debit_id=debit.id, credit_id=credit.id, amount_minor=amount.minor, code=code, reference=reference
+    )
+    return _Movement(row, debit, credit)
+
+
+def _telephone(cost: TelephoneCost, reference: str) -> _Movement:
+    currency = cost.amount.currency
+    debit = AccountKey(AccountKind.TELEPHONY_COST, None, currency)
+    credit = AccountKey(AccountKind.PROVIDER_PAYABLE, None, currency)
+    return _new(cost.id, debit, credit, cost.amount, TransferCode.TELEPHONE, reference)
+
+
+def _once(asked: _Movement, state: TransferState) -> Transfer:
+    """Make the transfer unless it has been made."""
+    if made := _same(asked):
+        return made
+    now = clock.now()
+    try:
+        with transaction.atomic():
+            changes = Changes()
+            if state == TransferState.POSTED:
+                _insert([asked], changes, now)
+            else:
+                asked.row.state, asked.row.created_at = state, now
+                asked.row.save(force_insert=True)
+                changes.hold(asked.debit, asked.credit, asked.row.amount_minor)
+            changes.apply()
+    except IntegrityError:
+        made = _same(asked)  # somebody else made the same one meanwhile
+        if made is None:
+            raise
+        return made
+    return asked.row
+
+
+def _insert(movements: Sequence[_Movement], changes: Changes, now: datetime) -> None:
+    """Write posted transfers, in the order of their ids, and gather what they change."""
+    for movement in movements:
+        row = movement.row
+        row.state, row.posted_minor = TransferState.POSTED, row.amount_minor
+        row.created_at = row.settled_at = now
+        changes.move(movement.debit, movement.credit, row.amount_minor)
+    Transfer.objects.bulk_create(_by_id(m.row for m in movements))
+
+
+def _by_id(rows: Iterable[Transfer]) -> list[Transfer]:
+    return sorted(rows, key=lambda row: row.id)
+
+
+def _same(asked: _Movement) -> Transfer | None:
+    """The transfer with this id, if there is one; it must be what is asked for now."""
+    made = Transfer.objects.filter(pk=asked.row.id).first()
+    if made is None:
+        return None
+    for field in ("debit_id", "credit_id", "amount_minor", "code", "reference"):
+        if getattr(made, field) != getattr(asked.row, field):
+            raise ConflictError(
+                _("This transfer was already made, but for something else. Make a new one."), field=field
+            )
+    return made
+
+
+def _held(id: uuid.UUID) -> Transfer:
+    found = Transfer.objects.filter(pk=id).select_related("debit", "credit").first()
+    if found is None:
+        raise NotFoundError(_("There is no such transfer."))
+    return found
+
+
+def _posting(held: Transfer, amount: Money) -> int:
+    if amount.currency != held.debit.currency or not 0 < amount.minor <= held.amount_minor:
+        raise ValueError("a hold is posted for at most what it holds, in its currency")
+    return amount.minor
+
+
+def _take(held: Transfer, **fields: object) -> bool:
+    """End a hold, if it is still one: of all who try, one."""
+    pending = Transfer.objects.filter(pk=held.pk, state=TransferState.PENDING)
+    return pending.update(settled_at=clock.now(), **fields) == 1
+
+
+def _same_ending(id: uuid.UUID, state: TransferState, posted_minor: int) -> Transfer:
+    ended = Transfer.objects.get(pk=id)
+    if (ended.state, ended.posted_minor) != (state, posted_minor):
+        raise ConflictError(_("This hold was already settled differently."), state=ended.state)
+    return ended

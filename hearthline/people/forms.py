@@ -1,0 +1,77 @@
+"""Signing up with an invitation."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from allauth.account import forms as allauth_forms
+from django import forms
+from django.conf import settings
+from django.http import HttpRequest
+from django.utils import translation
+from django.utils.translation import gettext_lazy as _
+
+from hearthline.people import services
+from hearthline.people.models import Invitation, User
+from hearthline.people.timezones import timezone_choices
+
+
+class SignupForm(allauth_forms.SignupForm):  # type: ignore[misc]  # allauth is untyped
+    """Given `invitation`, asks what it leaves open. Without one it is never shown: sign-up is closed."""
+
+    field_order = ["name", "organisation_name", "email", "password1", "language", "timezone"]
+
+    name = forms.CharField(
+        label=_("Your name"),
+        max_length=120,
+        widget=forms.TextInput(attrs={"autocomplete": "name"}),
+        help_text=_("As others on the exchange will see it."),
+    )
+    organisation_name = forms.CharField(
+        label=_("Organisation"), max_length=200, widget=forms.TextInput(attrs={"autocomplete": "organization"})
+    )
+    language = forms.ChoiceField(
+        label=_("Language"), choices=settings.LANGUAGES, widget=forms.Select(attrs={"autocomplete": "language"})
+    )
+    timezone = forms.ChoiceField(
+        label=_("Time zone"), choices=timezone_choices, help_text=_("Times on your pages are shown in it.")
+    )
+
+    def __init__(self, *args: Any, invitation: Invitation | None = None, **kwargs: Any) -> None:
+        initial = kwargs.setdefault("initial", {})
+        language = (translation.get_language() or "en").split("-")[0]
+        initial.setdefault("language", language if language in dict(settings.LANGUAGES) else "en")
+        initial.setdefault("timezone", "Europe/Moscow")
+        if invitation and invitation.email:
+            initial["email"] = invitation.email
+        super().__init__(*args, **kwargs)
+        self.invitation = invitation
+        self.fields["password1"].help_text = _("At least 10 characters. A sentence of your own is good.")
+        for field in self.fields.values():
+            field.widget.attrs.pop("placeholder", None)  # a label is enough, and stays when one types
+        if invitation and invitation.email:
+            self.fields["email"].widget.attrs["readonly"] = True
+        if not (invitation and services.founds_organisation(invitation)):
+            del self.fields["organisation_name"]
+
+    def clean_email(self) -> str:
+        email = str(super().clean_email())
+        if self.invitation and self.invitation.email and email != self.invitation.email:
+            raise forms.ValidationError(_("This invitation is for %(email)s."), params={"email": self.invitation.email})
+        if self.account_already_exists or User.objects.filter(email__iexact=email).exists():
+            raise forms.ValidationError(_("There is already an account with this e-mail address. Sign in."))
+        return email
+
+    def newcomer(self) -> services.Newcomer:
+        data = self.cleaned_data
+        return services.Newcomer(
+            email=data["email"],
+            name=data["name"],
+            password=data["password1"],
+            language=data["language"],
+            timezone=data["timezone"],
+            organisation_name=data.get("organisation_name", ""),
+        )
+
+    def signup(self, request: HttpRequest, user: User) -> None:
+        """allauth asks for this method; all is done by `services.accept_invitation` already."""
