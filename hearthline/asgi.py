@@ -7,4 +7,8 @@ import os
 from django.core.asgi import get_asgi_application
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "hearthline.settings")
-application = get_asgi_application()
+_django = get_asgi_application()
+
+from hearthline.realtime.stream import with_streams  # noqa: E402 (Django must be set up first)
+
+application = with_streams(_django)
