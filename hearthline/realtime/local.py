@@ -117,17 +117,27 @@ class Reader:
     async def next(self) -> Event:
         """The next event. Raises LaggedError when this reader fell more than `READER_BOUND` events behind."""
         while not self._waiting:
-            if self._lagged:
-                raise LaggedError
-            self._bell = asyncio.get_running_loop().create_future()
-            await self._bell
+            await self._rung()
         return self._waiting.popleft()
 
-    def take(self) -> list[Event]:
-        """Everything that waits, at once; may be empty."""
+    async def some(self) -> list[Event]:
+        """Everything that waits, at least one event; or nothing after a `nudge`. Raises LaggedError as `next`."""
+        if not self._waiting:
+            await self._rung()
         events = list(self._waiting)
         self._waiting.clear()
         return events
+
+    def nudge(self) -> None:
+        """Let `some` return now, with nothing."""
+        if self._bell is not None and not self._bell.done():
+            self._bell.set_result(None)
+
+    async def _rung(self) -> None:
+        if self._lagged:
+            raise LaggedError
+        self._bell = asyncio.get_running_loop().create_future()
+        await self._bell
 
     def give(self, event: Event) -> None:
         if self._lagged:
@@ -137,8 +147,7 @@ class Reader:
             self._lagged = True
         else:
             self._waiting.append(event)
-        if self._bell is not None and not self._bell.done():
-            self._bell.set_result(None)
+        self.nudge()
 
     def close(self) -> None:
         self._hub.remove(self)

@@ -14,6 +14,7 @@ import asyncio
 import hashlib
 import json
 import logging
+import time
 from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -68,6 +69,7 @@ class _Stream:
     visitor: Visitor
     reader: Reader
     ended: asyncio.Future[str]
+    wrote_at: float = field(default_factory=time.monotonic)
 
     def end(self, reason: str) -> None:
         if not self.ended.done():
@@ -113,10 +115,15 @@ class _Streams:
             stream.end(reason)
 
     async def _inspect(self) -> None:
-        """While streams are open, end those whose session has ended. A share each second, all of them in `INSPECTION_S`."""
+        """While streams are open: keep the quiet ones alive, and end those whose session has ended (a share of them each
+        second, all of them in `INSPECTION_S`). One timer for all: a timer per stream costs more than its events."""
         waiting: list[str] = []
         while self._open:
             await asyncio.sleep(1)
+            quiet_since = time.monotonic() - HEARTBEAT_S
+            for stream in self._open:
+                if stream.wrote_at < quiet_since:
+                    stream.reader.nudge()
             waiting = waiting or list({stream.visitor.session_key for stream in self._open})
             share = -(-len(self._open) // INSPECTION_S)
             keys, waiting = set(waiting[:share]), waiting[share:]
@@ -207,14 +214,14 @@ async def _pump(stream: _Stream, the_bus: LocalBus, after: int | None, send: Sen
             await _replay(stream, the_bus, after, send)
     while True:
         try:
-            async with asyncio.timeout(HEARTBEAT_S):
-                first = await stream.reader.next()
-        except TimeoutError:
-            await _body(send, ": still here\n\n")
+            events = await stream.reader.some()
         except LaggedError:
             return
+        if events:
+            await _write(stream, events, send)
         else:
-            await _write(stream, [first, *stream.reader.take()], send)
+            await _body(send, ": still here\n\n")
+        stream.wrote_at = time.monotonic()
 
 
 async def _replay(stream: _Stream, the_bus: LocalBus, after: int, send: Send) -> None:
@@ -231,11 +238,22 @@ async def _write(stream: _Stream, events: list[Event], send: Send) -> None:
     text = []
     for event in events:
         if event.name != "session.ended":
-            text.append(as_text(event))
+            text.append(_rendered(event))
         elif event.payload["session"] == stream.visitor.session:
             stream.end("session")
     if text:
-        await _body(send, "".join(text))
+        await send({"type": "http.response.body", "body": b"".join(text), "more_body": True})
+
+
+_last_rendered: tuple[Event | None, bytes] = (None, b"")
+
+
+def _rendered(event: Event) -> bytes:
+    """`as_text`, made once for all the streams that one event goes to."""
+    global _last_rendered  # a cache of one, used by one thread
+    if _last_rendered[0] is not event:
+        _last_rendered = (event, as_text(event).encode())
+    return _last_rendered[1]
 
 
 def as_text(event: Event) -> str:

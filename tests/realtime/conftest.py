@@ -1,0 +1,84 @@
+"""A real web process on a free port, with its own data folder."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@dataclass
+class Exchange:
+    """A running web process; `run` executes Python in another process of the same installation."""
+
+    port: int
+    environment: dict[str, str]
+
+    def run(self, code: str, *arguments: str) -> Any:
+        """What the code prints as JSON."""
+        source = "import json, sys, django\ndjango.setup()\n" + code
+        done = subprocess.run(
+            [sys.executable, "-c", source, *arguments],
+            env=self.environment,
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout) if done.stdout.strip() else None
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def wait_for_port(port: int, process: subprocess.Popen[bytes]) -> None:
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline:
+        assert process.poll() is None, "the web process ended at once"
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                return
+        time.sleep(0.05)  # between two looks at a process that gives no other sign
+    raise AssertionError("the web process does not listen after 30 s")
+
+
+@pytest.fixture(scope="session")
+def exchange(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Exchange]:
+    data = tmp_path_factory.mktemp("exchange")
+    environment = {
+        **os.environ,
+        "HEARTHLINE_DATA": str(data),
+        "DJANGO_SETTINGS_MODULE": "hearthline.settings",
+        "PYTHONPATH": str(ROOT),
+    }
+    port = free_port()
+    subprocess.run(
+        [sys.executable, "-m", "django", "migrate", "-v0"], env=environment, cwd=ROOT, check=True, timeout=120
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-m", "uvicorn", "hearthline.asgi:application", "--port", str(port), "--log-level", "warning",
+         "--lifespan", "off", "--timeout-graceful-shutdown", "2"],
+        env=environment, cwd=ROOT,
+    )  # fmt: skip
+    try:
+        wait_for_port(port, process)
+        yield Exchange(port, environment)
+    finally:
+        process.terminate()
+        process.wait(20)
