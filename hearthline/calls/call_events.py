@@ -1,0 +1,193 @@
+"""What can happen to a call: the events that `machine.transition` understands. `at` is seconds since the epoch (UTC)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from hearthline.calls.call_state import Via
+
+
+class Cut(StrEnum):
+    """Who ended a leg, as the switch tells it."""
+
+    LOCAL = "local"
+    REMOTE = "remote"
+    SWITCH = "switch"
+
+
+# --- from the switch ------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Ringing:
+    leg: str
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class EarlyMedia:
+    leg: str
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    leg: str
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class HungUp:
+    leg: str
+    at: float
+    cause: int = 16  # Q.850
+    by: Cut = Cut.REMOTE
+    sip_status: int | None = None
+    stats: dict[str, Any] = field(default_factory=dict)  # port.MediaStats as JSON
+
+
+@dataclass(frozen=True, slots=True)
+class MediaStalled:
+    leg: str
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class MediaResumed:
+    leg: str
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class SoundFinished:
+    leg: str
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class NodeLost:
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class NodeBack:
+    """The switch answers again. Legs that are gone follow as `HungUp`; the arrangement is asked for once more."""
+
+    at: float
+
+
+# --- from call control ----------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class RingFailed:
+    """The switch refused to call the contact; no leg exists."""
+
+    at: float
+    cause: int = 41
+
+
+@dataclass(frozen=True, slots=True)
+class TimerFired:
+    name: str
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class OperatorReturned:
+    """The operator's page is back on a new line (the former leg may be gone or replaced)."""
+
+    leg: str
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class ManagerReturned:
+    leg: str
+    at: float
+
+
+# --- from people ----------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class HangUpAsked:
+    at: float
+    by_manager: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class HoldAsked:
+    at: float
+    on: bool
+
+
+@dataclass(frozen=True, slots=True)
+class TransferAsked:
+    """`leg` is the id chosen for a phone's leg; empty for a manager with a line."""
+
+    at: float
+    handover: str
+    via: Via
+    leg: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ManagerAnswered:
+    """A manager's page answers on this line."""
+
+    at: float
+    handover: str
+    leg: str
+
+
+@dataclass(frozen=True, slots=True)
+class ManagerDeclined:
+    at: float
+    handover: str
+
+
+@dataclass(frozen=True, slots=True)
+class ManagerUnreachable:
+    """The switch refused to ring the manager's phone."""
+
+    at: float
+    handover: str
+
+
+@dataclass(frozen=True, slots=True)
+class CompleteAsked:
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class CancelAsked:
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class WrappedUp:
+    at: float
+
+
+LegEvent = Ringing | EarlyMedia | Answered | HungUp | MediaStalled | MediaResumed | SoundFinished
+CallEvent = (
+    LegEvent
+    | NodeLost
+    | NodeBack
+    | RingFailed
+    | TimerFired
+    | OperatorReturned
+    | ManagerReturned
+    | HangUpAsked
+    | HoldAsked
+    | TransferAsked
+    | ManagerAnswered
+    | ManagerDeclined
+    | ManagerUnreachable
+    | CompleteAsked
+    | CancelAsked
+    | WrappedUp
+)
