@@ -75,7 +75,7 @@ def _early_media(turn: Turn, event: ev.EarlyMedia) -> None:
     state = turn.state
     if event.leg == state.contact and state.phase in (Phase.DIALLING, Phase.RINGING):
         turn.change(phase=Phase.EARLY, ringing_at=state.ringing_at or event.at)
-        turn.tell("call.early")
+        turn.tell("call.early_media")
     elif state.manager is not None and event.leg == state.manager.leg and state.phase is Phase.BRIEFING:
         turn.change_manager(early=True)
 

@@ -101,6 +101,12 @@ class CallEnded(CallChanged):
     answered: bool = False
 
 
+class CallWarned(CallChanged):
+    """The longest duration of the campaign is near."""
+
+    remaining_s: int = 0
+
+
 class CallFailed(CallChanged):
     """The call could not be placed at all; `message` is for the operator and says what to do."""
 
@@ -217,6 +223,7 @@ SCHEMAS: dict[str, type[Payload]] = {
     "call.answered": CallChanged,
     "call.held": CallChanged,
     "call.resumed": CallChanged,
+    "call.warned": CallWarned,
     "call.ended": CallEnded,
     "call.failed": CallFailed,
     "call.wrapped_up": CallWrappedUp,

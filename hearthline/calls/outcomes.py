@@ -1,0 +1,146 @@
+"""The end of an attempt: by the operator's wrap-up, or by the exchange itself when nobody answered or nobody wrapped up.
+
+Each function belongs into the caller's transaction, which also writes the machine's state. Exactly one caller passes
+`_claim`: all that follows happens once.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.db.models import F
+from django.utils.translation import gettext as _
+
+from hearthline.calls import settlement
+from hearthline.calls.announcements import tell_call, tell_contact_disposed, tell_shift
+from hearthline.calls.models import Attempt, Shift
+from hearthline.campaigns.models import Disposition
+from hearthline.dialing import services as dialing
+from hearthline.dialing.models import Assignment, AssignmentState
+from hearthline.lib.errors import ConflictError
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of an attempt. Money in minor units of `currency`; `retry_at` None: the contact does not come back."""
+
+    attempt: str
+    disposition: int | None
+    auto_outcome: str
+    payable: bool
+    not_payable_reason: str
+    earned_minor: int
+    charged_minor: int
+    currency: str
+    retry_at: datetime | None
+
+
+def dispose(
+    attempt: Attempt,
+    *,
+    now: datetime,
+    disposition: Disposition | None = None,
+    outcome: str = "",
+    result: dict[str, Any] | None = None,
+    notes: str | None = None,
+    call_back_at: datetime | None = None,
+) -> Outcome:
+    """Settle, note the outcome, let the contact and the assignment go, count it for the shift, tell it.
+
+    Either `disposition` (the operator's) or `outcome` ("busy", "no_answer", ... "not_wrapped_up") is given. Raises ConflictError when
+    the attempt was wrapped up before.
+    """
+    _claim(attempt, now)
+    payable_word = disposition.payable if disposition is not None else None
+    verdict = settlement.judge(
+        settlement.evidence_of(attempt),
+        disposition_payable=payable_word,
+        min_talk_s=attempt.campaign.min_talk_s,
+    )
+    money = settlement.settle(attempt, verdict)
+    attempt.wrapped_up_at = now
+    attempt.disposition = disposition
+    attempt.auto_outcome = outcome
+    attempt.payable = verdict.payable
+    attempt.not_payable_reason = verdict.reason
+    attempt.charged_minor, attempt.earned_minor = money.charged.minor, money.earned.minor
+    if result is not None:
+        attempt.result = result
+    if notes is not None:
+        attempt.notes = notes
+    attempt.save(
+        update_fields=[
+            "disposition", "auto_outcome", "payable", "not_payable_reason", "charged_minor", "earned_minor",
+            "result", "notes",
+        ]
+    )  # fmt: skip
+    applied = dialing.apply_outcome(
+        contact=attempt.contact,
+        operator=attempt.operator,
+        disposition=disposition,
+        outcome=outcome,
+        result=attempt.result,
+        notes=attempt.notes,
+        talk_ms=attempt.talk_ms,
+        call_back_at=call_back_at,
+    )
+    Assignment.objects.filter(pk=attempt.assignment_id, state=AssignmentState.ACTIVE).update(
+        state=AssignmentState.CLOSED, closed_at=now
+    )
+    _count(attempt)
+    _tell(attempt, applied.state, applied.next_attempt_at, now)
+    return outcome_of(attempt, applied.next_attempt_at)
+
+
+def outcome_of(attempt: Attempt, retry_at: datetime | None) -> Outcome:
+    return Outcome(
+        attempt=str(attempt.pk),
+        disposition=attempt.disposition_id,
+        auto_outcome=attempt.auto_outcome,
+        payable=bool(attempt.payable),
+        not_payable_reason=attempt.not_payable_reason,
+        earned_minor=attempt.earned_minor,
+        charged_minor=attempt.charged_minor,
+        currency=attempt.campaign.currency,
+        retry_at=retry_at,
+    )
+
+
+def _claim(attempt: Attempt, now: datetime) -> None:
+    """Of all who would end this attempt, one does."""
+    if Attempt.objects.filter(pk=attempt.pk, wrapped_up_at=None).update(wrapped_up_at=now) != 1:
+        raise ConflictError(_("This call is wrapped up already."))
+
+
+def _count(attempt: Attempt) -> None:
+    Shift.objects.filter(pk=attempt.shift_id).update(
+        conversations=F("conversations") + (1 if attempt.payable else 0),
+        earned_minor=F("earned_minor") + attempt.earned_minor,
+    )
+    tell_shift("shift.changed", Shift.objects.select_related("campaign").get(pk=attempt.shift_id))
+
+
+def _tell(attempt: Attempt, contact_state: str, retry_at: datetime | None, now: datetime) -> None:
+    disposition = attempt.disposition
+    tell_call(
+        "call.wrapped_up",
+        attempt,
+        phase=attempt.phase,
+        at=now.timestamp(),
+        disposition=attempt.disposition_id,
+        outcome=attempt.auto_outcome,
+        payable=attempt.payable,
+        not_payable_reason=attempt.not_payable_reason,
+        earned_minor=attempt.earned_minor,
+        charged_minor=attempt.charged_minor,
+        currency=attempt.campaign.currency,
+        retry_at=retry_at.timestamp() if retry_at else None,
+    )
+    tell_contact_disposed(
+        attempt,
+        kind=disposition.kind if disposition is not None else "",
+        outcome=attempt.auto_outcome,
+        state=contact_state,
+    )

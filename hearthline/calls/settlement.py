@@ -1,0 +1,124 @@
+"""Whether a conversation is paid, from evidence only, and the movement of the money: exactly once, whatever crashes when.
+
+The operator's word (the disposition) is necessary and never enough: the call must have been answered, must have lasted,
+and voice must have been heard in both directions. Every movement has an id derived from the attempt or is the hold itself,
+so that repeating a settlement is the same settlement.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from django.conf import settings
+
+from hearthline.calls.call_state import EndReason
+from hearthline.calls.models import Attempt
+from hearthline.ledger import services as ledger
+from hearthline.ledger import tariffs
+from hearthline.ledger.models import Transfer
+from hearthline.lib.ids import derived_id
+from hearthline.lib.money import Money
+
+VOICE_MIN_MS = 700  # of each party, above the switch's voice threshold: one short sentence
+
+_LEFT_BY_US = frozenset({EndReason.OPERATOR_VANISHED, EndReason.NODE_LOST})
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What was seen of a call, without anybody's word."""
+
+    answered: bool
+    talk_ms: int
+    contact_voice_ms: int | None  # None: the switch told nothing
+    operator_voice_ms: int | None
+    ended_by: str
+    end_reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    payable: bool
+    reason: str = ""  # a code of NOT_PAYABLE when it is not
+
+
+NOT_PAYABLE = (
+    "not_answered", "not_wrapped_up", "disposition_not_payable", "too_short", "operator_vanished", "no_evidence",
+    "contact_not_heard", "operator_not_heard",
+)  # fmt: skip
+
+
+def evidence_of(attempt: Attempt) -> Evidence:
+    stats: dict[str, Any] = attempt.contact_stats
+    return Evidence(
+        answered=attempt.answered_at is not None,
+        talk_ms=attempt.talk_ms,
+        contact_voice_ms=stats.get("voice_in_ms"),
+        operator_voice_ms=stats.get("voice_out_ms"),
+        ended_by=attempt.ended_by,
+        end_reason=str(attempt.machine.get("end_reason", "")),
+    )
+
+
+def judge(evidence: Evidence, *, disposition_payable: bool | None, min_talk_s: int) -> Verdict:
+    """`disposition_payable` is None when the operator never wrapped the call up."""
+    if not evidence.answered:
+        return Verdict(False, "not_answered")
+    if disposition_payable is None:
+        return Verdict(False, "not_wrapped_up")
+    if not disposition_payable:
+        return Verdict(False, "disposition_not_payable")
+    if evidence.talk_ms < min_talk_s * 1000:
+        return Verdict(False, "too_short")
+    if evidence.end_reason in _LEFT_BY_US:
+        return Verdict(False, "operator_vanished")
+    if evidence.contact_voice_ms is None or evidence.operator_voice_ms is None:
+        return Verdict(False, "no_evidence")
+    if evidence.contact_voice_ms < VOICE_MIN_MS:
+        return Verdict(False, "contact_not_heard")
+    if evidence.operator_voice_ms < VOICE_MIN_MS:
+        return Verdict(False, "operator_not_heard")
+    return Verdict(True)
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    charged: Money  # to the customer
+    earned: Money  # by the operator
+
+
+def settle(attempt: Attempt, verdict: Verdict) -> Settled:
+    """Post or void the money held for this attempt's assignment; one ledger call, safe to repeat.
+
+    Call it inside the transaction that marks the attempt as wrapped up.
+    """
+    campaign, hold = attempt.campaign, attempt.assignment.hold
+    nothing = Money(0, campaign.currency)
+    if hold is None:
+        return Settled(nothing, nothing)
+    if not verdict.payable:
+        ledger.void(hold)
+        return Settled(nothing, nothing)
+    # the price of the moment when the contact was assigned: what is held is what was agreed
+    held = Money(Transfer.objects.values_list("amount_minor", flat=True).get(pk=hold), campaign.currency)
+    transfer = ledger.settle_conversation(hold=hold, commission=commission_of(held))
+    return Settled(Money(transfer.amount_minor, campaign.currency), Money(transfer.posted_minor, campaign.currency))
+
+
+def commission_of(price: Money) -> Money:
+    """The exchange's share; it always leaves the operator something."""
+    share = price.share(settings.HEARTHLINE.commission_basis_points)
+    return Money(max(0, min(share.minor, price.minor - 1)), price.currency)
+
+
+def record_telephone(attempt: Attempt) -> None:
+    """The cost of the contact's leg from answer to end: the exchange's own. Safe to repeat."""
+    if attempt.answered_at is None or attempt.ended_at is None:
+        return
+    seconds = max(0, -(-int((attempt.ended_at - attempt.answered_at).total_seconds() * 1000) // 1000))
+    rate = tariffs.rate_of(attempt.assignment.phone, attempt.campaign.currency)
+    if rate is None:  # the price list was withdrawn during the call; there is no amount to write down
+        return
+    cost = ledger.TelephoneCost(id=derived_id(attempt.pk, "telephone"), amount=rate.cost(seconds))
+    ledger.record_telephone_cost(cost, reference=f"attempt:{attempt.pk}")
