@@ -1,0 +1,121 @@
+"""A PostgreSQL of our own: started on a free port with its data in a temporary folder, ended with the tests."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import shutil
+import socket
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+_QUICK = ("fsync=off", "synchronous_commit=off", "full_page_writes=off")  # what is lost in a crash here is not missed
+_SETTINGS = ("max_connections=120", "shared_buffers=64MB", "listen_addresses=127.0.0.1", "log_min_messages=fatal")
+
+
+class PostgresMissingError(Exception):
+    """No PostgreSQL on this machine: `apt install postgresql`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    port: int
+    programs: Path  # psql, pgbench, ...
+
+    def database(self, name: str) -> dict[str, object]:
+        """Django's settings for a database of it."""
+        return {
+            "ENGINE": "django.db.backends.postgresql",
+            "NAME": name,
+            "USER": "hearthline",
+            "PASSWORD": "",
+            "HOST": "127.0.0.1",
+            "PORT": str(self.port),
+        }
+
+
+def programs() -> Path:
+    """The folder of the newest PostgreSQL's programs."""
+    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/postgres"), key=lambda p: int(p.parent.parent.name))
+    if found:
+        return found[-1].parent
+    if postgres := shutil.which("postgres"):
+        return Path(postgres).resolve().parent
+    raise PostgresMissingError("PostgreSQL is not installed (apt install postgresql)")
+
+
+@contextmanager
+def running(*, durable: bool = False) -> Iterator[Server]:
+    """A server; `durable` for measurements, where a commit must cost what it costs."""
+    found = programs()
+    identity = _somebody()
+    folder = Path(tempfile.mkdtemp(prefix="hearthline-postgres-"))
+    process: subprocess.Popen[bytes] | None = None
+    try:
+        if identity:
+            os.chown(folder, *identity)
+        as_somebody = {"user": identity[0], "group": identity[1], "extra_groups": []} if identity else {}
+        data = folder / "data"
+        subprocess.run(
+            [found / "initdb", "-D", data, "-U", "hearthline", "-A", "trust", "-E", "UTF8", "--no-locale", "--no-sync"],
+            check=True,
+            capture_output=True,
+            cwd=folder,
+            **as_somebody,
+        )
+        port = _free_port()
+        settings = [*_SETTINGS, f"port={port}", f"unix_socket_directories={folder}", *(() if durable else _QUICK)]
+        process = subprocess.Popen(
+            [found / "postgres", "-D", data, *(part for s in settings for part in ("-c", s))],
+            cwd=folder,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            **as_somebody,
+        )
+        _wait_until_ready(found, port, process)
+        yield Server(port, found)
+    finally:
+        if process is not None:
+            process.send_signal(2)  # SIGINT: "fast" shutdown
+            process.wait(timeout=30)
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _somebody() -> tuple[int, int] | None:
+    """PostgreSQL refuses to run as root; it then runs as the package's own user, or as nobody."""
+    if os.geteuid() != 0:
+        return None
+    for name in ("postgres", "nobody"):
+        try:
+            entry = pwd.getpwnam(name)
+        except KeyError:
+            continue
+        return entry.pw_uid, entry.pw_gid
+    raise PostgresMissingError("there is no user but root to run PostgreSQL as")
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _wait_until_ready(found: Path, port: int, process: subprocess.Popen[bytes]) -> None:
+    """psql waits for the server itself: it is asked again only while the port is still closed."""
+    for _ in range(100):
+        if process.poll() is not None:
+            raise RuntimeError(f"PostgreSQL ended with {process.returncode} as it started")
+        asked = subprocess.run(
+            [found / "pg_isready", "-h", "127.0.0.1", "-p", str(port), "-t", "3"], check=False, capture_output=True
+        )
+        if asked.returncode == 0:
+            return
+        try:
+            process.wait(timeout=0.1)
+        except subprocess.TimeoutExpired:
+            continue
+    raise RuntimeError("PostgreSQL did not become ready")
