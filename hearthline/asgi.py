@@ -1,14 +1,75 @@
-"""The web process: pages, API and event streams."""
+"""The web process: pages, API and event streams by Django; `/healthz`; and, where it is configured to live in this
+process, call control for as long as the process lives."""
 
 from __future__ import annotations
 
+import asyncio
+import json
+import logging
 import os
+import signal
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
 
 from django.core.asgi import get_asgi_application
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "hearthline.settings")
+Scope = dict[str, Any]
+Receive = Callable[[], Awaitable[Mapping[str, Any]]]
+Send = Callable[[Mapping[str, Any]], Awaitable[None]]
+
 _django = get_asgi_application()
 
 from hearthline.realtime.stream import with_streams  # noqa: E402 (Django must be set up first)
 
-application = with_streams(_django)
+logger = logging.getLogger("hearthline.web")
+_pages = with_streams(_django)
+_callcontrol: asyncio.Task[None] | None = None
+
+
+async def application(scope: Scope, receive: Receive, send: Send) -> None:
+    """The ASGI 3 application."""
+    if scope["type"] == "lifespan":
+        await _live(receive, send)
+    elif scope["type"] == "http" and scope["path"] == "/healthz":
+        await _tell_health(send)
+    else:
+        await _pages(scope, receive, send)
+
+
+async def _live(receive: Receive, send: Send) -> None:
+    """The lifespan protocol: call control begins before the first request is taken and ends after the last."""
+    global _callcontrol
+    await receive()
+    from django.conf import settings
+
+    if settings.HEARTHLINE.callcontrol == "in_web":
+        from hearthline.callcontrol.run import run_call_control
+
+        _callcontrol = asyncio.create_task(run_call_control(), name="call control")
+        _callcontrol.add_done_callback(_leave_if_it_failed)
+    await send({"type": "lifespan.startup.complete"})
+    await receive()
+    if _callcontrol:
+        _callcontrol.remove_done_callback(_leave_if_it_failed)
+        _callcontrol.cancel()
+        await asyncio.gather(_callcontrol, return_exceptions=True)
+    await send({"type": "lifespan.shutdown.complete"})
+
+
+def _leave_if_it_failed(task: asyncio.Task[None]) -> None:
+    """Without call control the process is of no use to the exchange: end, and be started again with a clean state."""
+    error = None if task.cancelled() else task.exception()
+    logger.critical("call control ended by itself; this process ends too", exc_info=error)
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+async def _tell_health(send: Send) -> None:
+    """200 while this process does its work, 503 when its call control is gone."""
+    well = _callcontrol is None or not _callcontrol.done()
+    body = json.dumps(
+        {"ok": well, "callcontrol": "none" if _callcontrol is None else "running" if well else "gone"}
+    ).encode()
+    headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
+    await send({"type": "http.response.start", "status": 200 if well else 503, "headers": headers})
+    await send({"type": "http.response.body", "body": body})

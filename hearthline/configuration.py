@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import secrets
 from pathlib import Path
+from typing import Literal
 
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -40,6 +41,7 @@ class Configuration(BaseSettings):
 
     # media and signalling of the embedded engine
     node: str = "local"
+    callcontrol: Literal["in_web", "apart"] = "apart"  # in_web: the web process drives the switch too; `up` sets it
     media_bind: list[str] = ["127.0.0.1"]  # addresses the browsers' UDP port is bound on
     media_advertise: list[str] = []  # addresses told to browsers; empty: the bound ones
     media_port: int = 7078
@@ -71,6 +73,11 @@ class Configuration(BaseSettings):
     def run_folder(self) -> Path:
         """Sockets and process files of this installation."""
         return self.data / "run"
+
+    @property
+    def engine_socket(self) -> Path:
+        """Where the embedded engine serves the switch port."""
+        return self.run_folder / "engine.sock"
 
     @property
     def recordings_folder(self) -> Path:

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import uvicorn
 
-LONGEST_GOODBYE_S = 5  # event streams never end by themselves
+from hearthline.lib import logs
+
+LONGEST_GOODBYE_S = 2  # event streams never end by themselves; browsers come back with their last id
 
 
 def serve(host: str, port: int) -> None:
     """Serve until SIGTERM or SIGINT. Raises SystemExit when the address is taken."""
+    logs.configure()
     uvicorn.run(
         "hearthline.asgi:application",
         host=host,
         port=port,
         lifespan="on",
         access_log=False,  # addresses carry ids; what matters is logged where it happens
+        log_config=None,
         log_level="warning",
         server_header=False,
         timeout_graceful_shutdown=LONGEST_GOODBYE_S,

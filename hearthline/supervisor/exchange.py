@@ -1,0 +1,114 @@
+"""Which children make up an exchange on one machine, and what must hold before they are started."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import socket
+import sys
+from pathlib import Path
+from typing import IO
+
+from hearthline.configuration import ROOT, Configuration
+from hearthline.supervisor.child import Child
+from hearthline.supervisor.health import answers_http, listens
+
+LONGEST_SOCKET_PATH = 100  # bytes; sun_path holds 108 (unix(7)) and names are added to the folder
+
+
+class CannotRunError(Exception):
+    """Why the exchange cannot start here, with what to do about it."""
+
+
+def exchange_children(configuration: Configuration) -> list[Child]:
+    """The engine, the web process with call control, the worker; in the order of their start."""
+    env = {"PYTHONPATH": str(ROOT), "HEARTHLINE_DATA": str(configuration.data), "HEARTHLINE_CALLCONTROL": "in_web"}
+    engine_socket = configuration.engine_socket
+    host, port = configuration.listen_host, configuration.listen_port
+
+    async def web_answers() -> bool:
+        return await answers_http(host, port)
+
+    async def engine_answers() -> bool:
+        return await listens(engine_socket)
+
+    python = [sys.executable, "-m"]
+    engine = [*python, "hearthline.switch.embedded", "--socket", str(engine_socket)]
+    engine += ["--config", str(write_engine_settings(configuration))]
+    return [
+        Child("engine", engine, env, engine_answers),
+        Child("web", [*python, "hearthline", "web", "--host", host, "--port", str(port)], env, web_answers),
+        Child("worker", [*python, "hearthline", "worker"], env),
+    ]
+
+
+def write_engine_settings(configuration: Configuration) -> Path:
+    """What the embedded engine is told: a JSON file of its own, since it knows nothing of Django's settings."""
+    path = configuration.run_folder / "engine.json"
+    settings = {
+        "media_bind": configuration.media_bind,
+        "media_advertise": configuration.media_advertise,
+        "media_port": configuration.media_port,
+        "sip_bind": configuration.sip_bind,
+        "sip_advertise": configuration.sip_advertise,
+        "sip_port": configuration.sip_port,
+        "rtp_ports": list(configuration.rtp_ports),
+        "browser_codecs": configuration.browser_codecs,
+    }
+    path.write_text(json.dumps(settings, indent=1))
+    return path
+
+
+def check_folder(configuration: Configuration) -> IO[str]:
+    """Make the run folder and lock it for this process. Raises CannotRunError when another `up` has it."""
+    folder = configuration.run_folder
+    folder.mkdir(parents=True, exist_ok=True)
+    folder.chmod(0o700)
+    if len(os.fsencode(folder)) > LONGEST_SOCKET_PATH - 30:
+        raise CannotRunError(
+            f"The path of the data folder is too long for Unix sockets: {folder}\n"
+            "Choose a shorter one: HEARTHLINE_DATA=/var/lib/hearthline hearthline up"
+        )
+    lock = (folder / "up.lock").open("a+")
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        lock.seek(0)
+        raise CannotRunError(
+            f"An exchange already runs on this data folder (process {lock.read().strip() or 'unknown'}): {configuration.data}\n"
+            "End that one first, or give this one a folder of its own: hearthline --data FOLDER up"
+        ) from None
+    lock.truncate(0)
+    lock.write(str(os.getpid()))
+    lock.flush()
+    return lock
+
+
+def check_port(configuration: Configuration) -> None:
+    """Raises CannotRunError when the pages' address cannot be had."""
+    host, port = configuration.listen_host, configuration.listen_port
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            raise CannotRunError(
+                f"The address {host}:{port} cannot be used: {error.strerror}.\n"
+                f"Is another exchange running there? Choose another port: hearthline up --port {port + 1}"
+                f" (or: make run ARGS='--port {port + 1}')"
+            ) from None
+
+
+def is_loopback(host: str) -> bool:
+    return host in {"localhost", "::1"} or host.startswith("127.")
+
+
+def check_demonstration(configuration: Configuration) -> None:
+    """Anyone who reaches a demonstration can enter as anybody. Raises CannotRunError unless it stays on this machine."""
+    if not is_loopback(configuration.listen_host):
+        raise CannotRunError(
+            f"The demonstration lets everyone in as anybody, so it is served on this machine only; {configuration.listen_host} "
+            "can be reached from elsewhere.\nUse 127.0.0.1, or start a real exchange: hearthline up"
+        )

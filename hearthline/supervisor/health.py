@@ -1,0 +1,25 @@
+"""How a part is asked whether it answers."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+
+async def answers_http(host: str, port: int, path: str = "/healthz") -> bool:
+    """True when GET `path` gives 200. Raises OSError when nobody listens."""
+    reader, writer = await asyncio.open_connection(host, port)
+    try:
+        writer.write(f"GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n".encode())
+        await writer.drain()
+        status = await reader.readline()
+        return status.split()[1:2] == [b"200"]
+    finally:
+        writer.close()
+
+
+async def listens(socket: Path) -> bool:
+    """True when the Unix socket takes a connection. Raises OSError when it does not."""
+    _, writer = await asyncio.open_unix_connection(socket)
+    writer.close()
+    return True
