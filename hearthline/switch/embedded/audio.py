@@ -84,6 +84,7 @@ class AudioPath:
         "_voice_in",
         "_voice_out",
         "_was_sending",
+        "codec_name",
         "encoded",
         "heard_at",
         "level",
@@ -97,6 +98,7 @@ class AudioPath:
         self._on_digit = on_digit
         self._format: AudioFormat | None = None
         self._codec: Codec = make_codec(PCMU)
+        self.codec_name = self._codec.name  # of `encoded`
         self._recoder: Codec | None = None
         self._silent_payload = self._codec.encode(SILENCE)
         self._sender = RtpSender()
@@ -133,6 +135,7 @@ class AudioPath:
             return
         if agreed.codec != self._codec.name:
             former, self._codec = self._codec, make_codec(agreed.codec)
+            self.codec_name = agreed.codec
             self._silent_payload = self._codec.encode(SILENCE)
             self._jitter = JitterBuffer(self._codec.frame_units)
             self._digits_out = DigitSender(self._codec.frame_units)
