@@ -12,6 +12,8 @@ urlpatterns = [
     path("", include("hearthline.web.public.urls")),
     path("", include("hearthline.web.account.urls")),
     path("", include("hearthline.people.urls")),
+    path("", include("hearthline.web.recordings")),
+    path("staff/", include("hearthline.web.staff.urls")),
     path("accounts/", include("allauth.urls")),
     path("admin/", admin.site.urls),
 ]
