@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from decimal import ROUND_HALF_EVEN, Decimal
 
-from babel.numbers import format_currency, get_currency_precision
+from babel.numbers import format_currency, format_decimal, get_currency_precision, get_currency_symbol
 
 Currency = str  # ISO 4217, upper case
+
+_OWN_SIGNS = {"RUB": "₽", "KZT": "₸", "UAH": "₴", "BYN": "Br", "GEL": "₾", "AMD": "֏"}
 
 
 def minor_digits(currency: Currency) -> int:
@@ -50,8 +52,15 @@ class Money:
         return cls(int(scaled), currency)
 
     def format(self, locale: str = "en") -> str:
-        """For a person: '214.00 ₽' by the locale's rules (CLDR)."""
-        return format_currency(self.as_decimal(), self.currency, locale=locale.replace("-", "_"))
+        """For a person: '214.00 ₽', '$12.50' by the locale's rules (CLDR); a currency that the locale knows only by its code
+        is written by its own sign, after the amount."""
+        name = locale.replace("-", "_")
+        sign = _OWN_SIGNS.get(self.currency)
+        if sign and get_currency_symbol(self.currency, locale=name) == self.currency:
+            digits = minor_digits(self.currency)
+            pattern = "#,##0" + ("." + "0" * digits if digits else "")
+            return f"{format_decimal(self.as_decimal(), format=pattern, locale=name)}\N{NO-BREAK SPACE}{sign}"
+        return format_currency(self.as_decimal(), self.currency, locale=name)
 
     def _same_currency(self, other: Money) -> None:
         if self.currency != other.currency:

@@ -18,17 +18,17 @@ from pathlib import Path
 
 from django.conf import settings
 from django.contrib.auth.decorators import login_required
-from django.contrib.auth.models import AnonymousUser
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse, StreamingHttpResponse
 from django.urls import path
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_safe
 
+from hearthline.calls.gates import recording_for_listener
 from hearthline.calls.models import Recording
 from hearthline.lib import clock
 from hearthline.lib.errors import NotFoundError
 from hearthline.people import audit
-from hearthline.people.models import AuditEntry, MembershipLevel, Role, User
+from hearthline.people.models import AuditEntry, User
 
 CHUNK_BYTES = 64 * 1024
 OUTLINE_POINTS = 600
@@ -36,20 +36,6 @@ MAX_OUTLINE_BYTES = 200_000_000  # more than three hours of 8 kHz stereo
 SAME_LISTENING = timedelta(minutes=10)  # a player asks for many ranges of one recording: one entry in the trail
 
 _RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})")
-
-
-def recording_for_listener(user: User | AnonymousUser, id: uuid.UUID) -> Recording:
-    """A finished recording for an owner of its campaign's organisation, a moderator or an admin. Raises NotFoundError."""
-    if isinstance(user, User) and user.is_active:
-        found = Recording.objects.filter(pk=id, duration_ms__isnull=False)
-        if user.role not in (Role.MODERATOR, Role.ADMIN):
-            found = found.filter(
-                attempt__campaign__organisation__memberships__user=user,
-                attempt__campaign__organisation__memberships__level=MembershipLevel.OWNER,
-            )
-        if recording := found.first():
-            return recording
-    raise NotFoundError(_("There is no such recording, or it is not finished yet."))
 
 
 def file_of(recording: Recording) -> Path:

@@ -89,7 +89,7 @@ def read_wall() -> Wall:
         nodes=tuple(_node(node, now) for node in Node.objects.order_by("name")[:MAX_NODES]),
         campaigns=tuple(
             Campaign.objects.filter(state=CampaignState.RUNNING)
-            .select_related("organisation", "tally")
+            .select_related("organisation")
             .order_by("-started_at")[:MAX_CAMPAIGNS]
         ),
     )
