@@ -14,6 +14,7 @@ urlpatterns = [
     path("", include("hearthline.people.urls")),
     path("", include("hearthline.web.recordings")),
     path("staff/", include("hearthline.web.staff.urls")),
+    path("", include("hearthline.web.demo.urls")),
     path("accounts/", include("allauth.urls")),
     path("admin/", admin.site.urls),
 ]

@@ -157,13 +157,16 @@ class Supervisor:
         name = child.name if child.prefixed else ""
         while data := await process.stdout.read(65_536):
             *lines, rest = (rest + data.decode(errors="replace")).split("\n")
+            if len(rest) > LONGEST_LINE:
+                lines, rest = [*lines, rest], ""
             for line in lines:
-                self._say(name, line)
-            while len(rest) > LONGEST_LINE:
-                self._say(name, rest[:LONGEST_LINE])
-                rest = rest[LONGEST_LINE:]
+                self._say_bounded(name, line)
         if rest:
-            self._say(name, rest)
+            self._say_bounded(name, rest)
+
+    def _say_bounded(self, name: str, line: str) -> None:
+        for begin in range(0, max(len(line), 1), LONGEST_LINE):
+            self._say(name, line[begin : begin + LONGEST_LINE])
 
     async def _end_all(self) -> None:
         """In the reverse order of their start, each with its time for a goodbye."""
