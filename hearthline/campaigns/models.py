@@ -10,6 +10,7 @@ from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from hearthline.lib import clock
 from hearthline.people.models import Organisation, User
 
 
@@ -39,7 +40,7 @@ class Campaign(models.Model):
     script = models.TextField(_("script"), max_length=40_000, blank=True)  # Markdown with {{column}}
     columns = models.JSONField(
         default=list
-    )  # the campaign's own columns: [{"key": "last_visit", "title": "Last visit"}]
+    )  # the campaign's own columns: [{"key": "last_visit", "title": "Last visit"}]; see columns.py
     state = models.CharField(max_length=16, choices=CampaignState.choices, default=CampaignState.DRAFT)
     pause_reason = models.CharField(max_length=24, choices=PauseReason.choices, blank=True)
     price_minor = models.PositiveIntegerField(_("price per conversation"), default=0)
@@ -151,45 +152,140 @@ class ContactState(models.TextChoices):
     BLOCKED = "blocked", _("will not be called")  # do-not-call, unpriced destination, removed by the owner
 
 
+class BlockReason(models.TextChoices):
+    """Why a contact will not be called although it has not been reached."""
+
+    DO_NOT_CALL = "do_not_call", _("on the do-not-call list")
+    UNPRICED = "unpriced", _("the destination has no price")
+    ABSENT = "absent", _("the number is not in service")
+    REMOVED = "removed", _("removed by you")
+
+
+class Priority(models.IntegerChoices):
+    """Few levels on purpose: a claim looks at each level of each time zone apart, so that it never has to scan."""
+
+    NORMAL = 0, _("normal")
+    FIRST = 1, _("first")  # promised callbacks and contacts that an operator was told of
+
+
 class Contact(models.Model):
     """One row of a campaign. Its number is never logged nor put in a URL."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    campaign = models.ForeignKey(Campaign, on_delete=models.CASCADE, related_name="contacts")
+    campaign = models.ForeignKey(
+        Campaign, on_delete=models.CASCADE, related_name="contacts", db_index=False
+    )  # "contact_of_campaign" serves
     phone = models.CharField(max_length=20)  # E.164
     name = models.CharField(max_length=200, blank=True)
     data = models.JSONField(default=dict)  # {column key: text}
     timezone = models.CharField(max_length=64)  # IANA; the calling window is judged here
     state = models.CharField(max_length=12, choices=ContactState.choices, default=ContactState.FRESH)
+    block_reason = models.CharField(max_length=16, choices=BlockReason.choices, blank=True)
     attempts = models.PositiveSmallIntegerField(default=0)
-    next_attempt_at = models.DateTimeField(null=True)  # None: at once
+    next_attempt_at = models.DateTimeField(default=clock.now)  # not before; never null: it is the order of the queue
     prefer_operator = models.ForeignKey(
-        User, null=True, on_delete=models.SET_NULL, related_name="+"
+        User, null=True, on_delete=models.SET_NULL, related_name="+", db_index=False
     )  # promised callback
-    entered_by = models.ForeignKey(User, null=True, on_delete=models.SET_NULL, related_name="+")
+    entered_by = models.ForeignKey(User, null=True, on_delete=models.SET_NULL, related_name="+", db_index=False)
     row_number = models.PositiveIntegerField(null=True)  # in the imported file
-    priority = models.SmallIntegerField(default=0)  # callbacks and "ask for the accountant" come first
-    created_at = models.DateTimeField(auto_now_add=True)
+    priority = models.SmallIntegerField(choices=Priority.choices, default=Priority.NORMAL)
+    fence = models.PositiveBigIntegerField(default=0)  # of the latest lease; grows with each
+    created_at = models.DateTimeField(default=clock.now)
     # the latest outcome, kept here so that the results table reads one row
-    disposition = models.ForeignKey(Disposition, null=True, on_delete=models.SET_NULL, related_name="+")
+    disposition = models.ForeignKey(Disposition, null=True, on_delete=models.SET_NULL, related_name="+", db_index=False)
+    outcome = models.CharField(max_length=24, blank=True)  # as calls.Attempt.auto_outcome; empty: there was a person
     result = models.JSONField(default=dict)  # {field key: value}
     notes = models.TextField(blank=True)
     disposed_at = models.DateTimeField(null=True)
     talk_ms = models.PositiveIntegerField(default=0)
+    last_operator = models.ForeignKey(User, null=True, on_delete=models.SET_NULL, related_name="+", db_index=False)
+    last_attempt = models.UUIDField(null=True)  # calls.Attempt.id: what the recording is found by
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["campaign", "phone"], name="one_contact_per_number")]
+        constraints = [
+            # number first: one index finds a number in a campaign and in all of them
+            models.UniqueConstraint(fields=["phone", "campaign"], name="one_contact_per_number"),
+            models.CheckConstraint(condition=models.Q(priority__in=[0, 1]), name="contact_priority_known"),
+        ]
         indexes = [
-            models.Index(fields=["campaign", "state", "-priority", "next_attempt_at"], name="contact_to_claim"),
-            models.Index(fields=["campaign", "disposed_at"], name="contact_results"),
+            # who is next: equal on the first three, ordered by the last (dialing/claims.py)
+            models.Index(
+                fields=["campaign", "timezone", "priority", "next_attempt_at"],
+                condition=models.Q(state__in=["fresh", "retry"]),
+                name="contact_to_claim",
+            ),
+            models.Index(
+                fields=["prefer_operator", "next_attempt_at"],
+                condition=models.Q(prefer_operator__isnull=False, state__in=["fresh", "retry"]),
+                name="contact_promised",
+            ),
+            models.Index(fields=["campaign", "id"], name="contact_of_campaign"),
+            models.Index(
+                fields=["campaign", "-disposed_at", "-id"],
+                condition=models.Q(disposed_at__isnull=False),
+                name="contact_results",
+            ),
+            models.Index(
+                fields=["campaign", "disposition", "-disposed_at", "-id"],
+                condition=models.Q(disposed_at__isnull=False),
+                name="contact_results_by_kind",
+            ),
         ]
 
     def __str__(self) -> str:
         return str(self.id)
 
 
+class CampaignTally(models.Model):
+    """Running totals of a campaign: what a page shows of a million contacts without counting them.
+
+    Changed in the transaction of what they count; `tally.recount` proves them. What is left to call is
+    contacts - done - exhausted - blocked.
+    """
+
+    campaign = models.OneToOneField(Campaign, on_delete=models.CASCADE, primary_key=True, related_name="tally")
+    contacts = models.PositiveIntegerField(default=0)
+    done = models.PositiveIntegerField(default=0)
+    exhausted = models.PositiveIntegerField(default=0)
+    blocked = models.PositiveIntegerField(default=0)
+    attempts = models.PositiveBigIntegerField(default=0)
+    conversations = models.PositiveIntegerField(default=0)  # paid for
+    agreed = models.PositiveIntegerField(default=0)  # contacts whose latest disposition is a success
+    spent_minor = models.PositiveBigIntegerField(default=0)
+    talk_ms = models.PositiveBigIntegerField(default=0)
+
+    def __str__(self) -> str:
+        return str(self.campaign_id)
+
+
+class DoNotCall(models.Model):
+    """A number that is not called: by everyone (`organisation` is None) or by one customer."""
+
+    phone = models.CharField(max_length=20)  # E.164
+    organisation = models.ForeignKey(
+        Organisation, null=True, blank=True, on_delete=models.CASCADE, related_name="do_not_call"
+    )
+    reason = models.CharField(max_length=200, blank=True)
+    added_by = models.ForeignKey(User, null=True, on_delete=models.SET_NULL, related_name="+")
+    created_at = models.DateTimeField(default=clock.now)
+
+    class Meta:
+        verbose_name = _("do-not-call entry")
+        verbose_name_plural = _("do-not-call list")
+        constraints = [
+            models.UniqueConstraint(fields=["phone", "organisation"], name="one_entry_per_number"),
+            models.UniqueConstraint(
+                fields=["phone"], condition=models.Q(organisation=None), name="one_entry_per_number_for_all"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return str(self.pk)
+
+
 class ImportState(models.TextChoices):
     UPLOADED = "uploaded", _("uploaded")  # columns guessed, waiting for the owner's word
+    QUEUED = "queued", _("waiting")
     RUNNING = "running", _("running")
     DONE = "done", _("done")
     FAILED = "failed", _("failed")
@@ -200,9 +296,7 @@ class ContactImport(models.Model):
     campaign = models.ForeignKey(Campaign, on_delete=models.CASCADE, related_name="imports")
     file = models.FileField(upload_to="imports/%Y/%m/")
     original_name = models.CharField(max_length=200)
-    mapping = models.JSONField(
-        default=dict
-    )  # {"phone": 2, "name": 0, "timezone": null, "columns": {"1": "age"}, "header": true}
+    mapping = models.JSONField(default=dict)  # imports.mapping.Mapping as JSON
     state = models.CharField(max_length=12, choices=ImportState.choices, default=ImportState.UPLOADED)
     error = models.CharField(max_length=300, blank=True)
     rows_total = models.PositiveIntegerField(default=0)
@@ -210,6 +304,8 @@ class ContactImport(models.Model):
     added = models.PositiveIntegerField(default=0)
     duplicates = models.PositiveIntegerField(default=0)
     rejected = models.PositiveIntegerField(default=0)
+    blocked = models.PositiveIntegerField(default=0)  # of the added: listed as do-not-call, or without a price
+    rows = models.FileField(upload_to="imports/%Y/%m/", blank=True)  # the file as UTF-8 CSV, until it is imported
     rejects_file = models.FileField(upload_to="imports/%Y/%m/", blank=True)
     created_by = models.ForeignKey(User, null=True, on_delete=models.SET_NULL, related_name="+")
     created_at = models.DateTimeField(auto_now_add=True)
@@ -233,8 +329,11 @@ class ResultExport(models.Model):
     state = models.CharField(max_length=12, choices=ImportState.choices, default=ImportState.UPLOADED)
     file = models.FileField(upload_to="exports/%Y/%m/", blank=True)
     rows_written = models.PositiveIntegerField(default=0)
+    error = models.CharField(max_length=300, blank=True)
+    language = models.CharField(max_length=8, default="en")  # of the headings
     created_by = models.ForeignKey(User, null=True, on_delete=models.SET_NULL, related_name="+")
     created_at = models.DateTimeField(auto_now_add=True)
+    finished_at = models.DateTimeField(null=True)
 
     def __str__(self) -> str:
         return f"{self.campaign_id}.{self.format}"

@@ -1,4 +1,4 @@
-"""Who may call whom, when: assignments and the do-not-call list."""
+"""Who has whom on the line: assignments."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from hearthline.campaigns.models import Campaign, Contact
-from hearthline.people.models import Organisation, User
+from hearthline.people.models import User
 
 
 class AssignmentState(models.TextChoices):
@@ -21,7 +21,8 @@ class AssignmentState(models.TextChoices):
 class Assignment(models.Model):
     """An operator's lease on a contact. While it is active nobody else gets that contact, nor that number.
 
-    `fence` grows with every renewal of the contact's lease: a command that carries an older one is refused.
+    `fence` is the contact's: each new lease on it has a greater one, a renewal keeps it. A command that carries an older
+    one comes from somebody whose lease is over, and is refused.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -35,6 +36,7 @@ class Assignment(models.Model):
     hold = models.UUIDField(null=True)  # the ledger's pending transfer
     created_at = models.DateTimeField(auto_now_add=True)
     closed_at = models.DateTimeField(null=True)
+    dialled = models.BooleanField(default=False)  # an attempt exists: only its outcome ends the lease
     release_reason = models.CharField(max_length=24, blank=True)  # skipped, lease_expired, shift_ended, withdrawn
 
     class Meta:
@@ -51,23 +53,3 @@ class Assignment(models.Model):
 
     def __str__(self) -> str:
         return str(self.id)
-
-
-class DoNotCall(models.Model):
-    """A number that is not called: by everyone (`organisation` is None) or by one customer."""
-
-    phone = models.CharField(max_length=20, db_index=True)  # E.164
-    organisation = models.ForeignKey(Organisation, null=True, blank=True, on_delete=models.CASCADE)
-    reason = models.CharField(max_length=200, blank=True)
-    added_by = models.ForeignKey(User, null=True, on_delete=models.SET_NULL, related_name="+")
-    created_at = models.DateTimeField(auto_now_add=True)
-
-    class Meta:
-        verbose_name = _("do-not-call entry")
-        verbose_name_plural = _("do-not-call list")
-        constraints = [
-            models.UniqueConstraint(fields=["phone", "organisation"], nulls_distinct=False, name="one_entry_per_number")
-        ]
-
-    def __str__(self) -> str:
-        return str(self.pk)
