@@ -1,0 +1,241 @@
+"""Leases on contacts: the next one is claimed, renewed, given back, or ended by its outcome (outcomes.py)."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import datetime, timedelta
+
+from django.conf import settings
+from django.db import IntegrityError, transaction
+from django.utils.translation import gettext_lazy as _
+
+from hearthline.campaigns import destinations
+from hearthline.campaigns.models import BlockReason, Campaign, CampaignState, Contact, ContactState, PauseReason
+from hearthline.campaigns.services import pause
+from hearthline.campaigns.tasks import review_destinations
+from hearthline.dialing import claims
+from hearthline.dialing.models import Assignment, AssignmentState
+from hearthline.dialing.outcomes import apply_outcome
+from hearthline.dialing.rules import Window, open_zones
+from hearthline.ledger.services import InsufficientFundsError, hold_conversation, void
+from hearthline.ledger.tariffs import is_priced
+from hearthline.lib import clock
+from hearthline.lib.errors import ConflictError, NotAllowedError
+from hearthline.lib.ids import new_id
+from hearthline.lib.money import Money
+from hearthline.people.models import User
+from hearthline.realtime.local import bus
+
+__all__ = [
+    "OtherCampaignError",
+    "StaleLeaseError",
+    "apply_outcome",
+    "claim_next",
+    "dial_begun",
+    "expire_leases",
+    "release",
+    "renew",
+    "require_fit",
+    "why_closed",
+]
+
+CLAIM_ROUNDS = 20  # how often a claim begins again because others were faster; then it says that there is nothing
+RELEASE_REASONS = frozenset({"skipped", "lease_expired", "shift_ended", "withdrawn"})
+EXPIRE_BATCH = 200
+
+
+class StaleLeaseError(ConflictError):
+    """The lease is over: somebody else may have the contact."""
+
+    code = "stale_lease"
+
+    def __init__(self) -> None:
+        super().__init__(_("You no longer have this contact. Take the next one."))
+
+
+class OtherCampaignError(ConflictError):
+    code = "busy_elsewhere"
+
+    def __init__(self) -> None:
+        super().__init__(_("You still have a contact of another campaign. Finish that one first."))
+
+
+def claim_next(operator: User, campaign: Campaign) -> Assignment | None:
+    """The next contact for this operator, leased for `lease_s`, with its price held. None: there is none right now;
+    `why.why_idle` says why.
+
+    Who has an active assignment in this campaign gets that one again. Raises NotAllowedError for a language or level
+    that does not fit, ConflictError when the campaign is not running, OtherCampaignError. When the balance does not
+    cover one more conversation, the campaign is paused and None is returned.
+    """
+    require_fit(operator, campaign)
+    window = Window.of(campaign)
+    for _round in range(CLAIM_ROUNDS):
+        now = clock.now()
+        queues = claims.look(campaign_id=campaign.pk, operator_id=operator.pk, now=now)
+        allowed = open_zones(window, frozenset(queue.zone for queue in queues), now)
+        open_queues = [queue for queue in queues if queue.zone in allowed]
+        again = False
+        for queue in open_queues:
+            try:
+                assignment = _claim(operator, campaign, queue, now)
+            except IntegrityError:
+                again = True  # the number, or this operator, was claimed in the same moment
+                break
+            except _UnpricedError as unpriced:
+                _leave_out(campaign, unpriced.contact)
+                again = True
+                break
+            except InsufficientFundsError:
+                _pause_without_funds(campaign)
+                return None
+            if assignment is not None:
+                return assignment
+        if (held := _active(operator)) is not None:
+            if held.campaign_id != campaign.pk:
+                raise OtherCampaignError
+            return held
+        if not again:
+            break
+    fresh = Campaign.objects.filter(pk=campaign.pk).values_list("state", flat=True).first()
+    if fresh != CampaignState.RUNNING:
+        raise ConflictError(_("This campaign does not run at the moment. Choose another."))
+    return None
+
+
+def require_fit(operator: User, campaign: Campaign) -> None:
+    """Raises NotAllowedError with the sentence of `why_closed`."""
+    if sentence := why_closed(operator, campaign):
+        raise NotAllowedError(sentence)
+
+
+def why_closed(operator: User, campaign: Campaign) -> str:
+    """Why this operator may not call in this campaign, and the way in; '' when they may."""
+    if not operator.is_active or operator.role != "operator":
+        return str(_("Only operators call."))
+    spoken = {language.split("-")[0].lower() for language in operator.spoken_languages or [operator.language]}
+    if campaign.language.split("-")[0].lower() not in spoken:
+        words = {"language": campaign.language}
+        return str(_("The calls are in another language (%(language)s). Add it to the languages you speak.") % words)
+    if operator.level < campaign.level_required:
+        words = {"needed": str(campaign.level_required), "level": str(operator.level)}
+        return str(_("The calls need level %(needed)s; yours is %(level)s. Good calls raise it.") % words)
+    return ""
+
+
+def renew(assignment: Assignment | uuid.UUID, fence: int, *, lease_s: int | None = None) -> Assignment:
+    """Have the contact for `lease_s` seconds from now (None: the configured lease). Raises StaleLeaseError."""
+    id = assignment.pk if isinstance(assignment, Assignment) else assignment
+    until = clock.now() + timedelta(seconds=lease_s or settings.HEARTHLINE.lease_s)
+    active = Assignment.objects.filter(pk=id, fence=fence, state=AssignmentState.ACTIVE)
+    if not active.update(lease_expires_at=until):
+        raise StaleLeaseError
+    return Assignment.objects.get(pk=id)
+
+
+def dial_begun(assignment: Assignment | uuid.UUID, fence: int, *, lease_s: int | None = None) -> Assignment:
+    """As `renew`, in the transaction that makes the attempt: from now on only an outcome ends the lease, it does not
+    expire by itself."""
+    id = assignment.pk if isinstance(assignment, Assignment) else assignment
+    active = Assignment.objects.filter(pk=id, fence=fence, state=AssignmentState.ACTIVE)
+    if not active.update(dialled=True):
+        raise StaleLeaseError
+    return renew(id, fence, lease_s=lease_s)
+
+
+def release(assignment: Assignment, reason: str) -> bool:
+    """Give a contact back unspent: `reason` is "skipped", "lease_expired", "shift_ended" or "withdrawn". The hold is voided,
+    the contact is due again (a skipped one later). Returns False when the lease was over already: nothing changes then."""
+    if reason not in RELEASE_REASONS:
+        raise ValueError(f"{reason!r} is no reason to release a contact")
+    now = clock.now()
+    with transaction.atomic():
+        active = Assignment.objects.filter(pk=assignment.pk, state=AssignmentState.ACTIVE)
+        ended = {"state": AssignmentState.RELEASED, "release_reason": reason, "closed_at": now}
+        if not active.update(**ended):
+            return False
+        _put_back(assignment, now, reason)
+        payload = {
+            "assignment": str(assignment.pk),
+            "contact": str(assignment.contact_id),
+            "campaign": str(assignment.campaign_id),
+            "reason": reason,
+        }
+        bus().publish("contact.released", payload, audiences=(f"user:{assignment.operator_id}",))
+        if assignment.hold:
+            void(assignment.hold)
+    for name, value in ended.items():
+        setattr(assignment, name, value)
+    return True
+
+
+def expire_leases(now: datetime) -> int:
+    """Give back what was neither dialled nor renewed in time. Returns how many; safe to run in several places at once."""
+    expired = Assignment.objects.filter(state=AssignmentState.ACTIVE, dialled=False, lease_expires_at__lt=now)
+    count = 0
+    for assignment in expired.order_by("lease_expires_at")[:EXPIRE_BATCH]:
+        still = Assignment.objects.filter(pk=assignment.pk, lease_expires_at__lt=now, dialled=False).exists()
+        count += still and release(assignment, "lease_expired")
+    return count
+
+
+SKIPPED_FOR = timedelta(minutes=10)  # a skipped contact goes to somebody else in between
+
+
+class _UnpricedError(Exception):
+    def __init__(self, contact: uuid.UUID) -> None:
+        super().__init__("no price for the destination")
+        self.contact = contact
+
+
+def _claim(operator: User, campaign: Campaign, queue: claims.Queue, now: datetime) -> Assignment | None:
+    """One transaction: the contact, then its price; the customer's account is locked last and for the shortest time."""
+    id, hold = new_id(), new_id()
+    lease_until = now + timedelta(seconds=settings.HEARTHLINE.lease_s)
+    with transaction.atomic():
+        claimed = claims.claim(
+            campaign=campaign, operator_id=operator.pk, queue=queue, assignment=id, hold=hold, now=now,
+            lease_until=lease_until,
+        )  # fmt: skip
+        if claimed is None:
+            return None
+        if not is_priced(claimed.phone, campaign.currency):
+            raise _UnpricedError(claimed.contact)
+        hold_conversation(
+            id=hold,
+            organisation=campaign.organisation_id,
+            operator=operator.pk,
+            price=Money(campaign.price_minor, campaign.currency),
+            reference=f"assignment:{id}",
+        )
+    return Assignment(
+        id=id, contact_id=claimed.contact, campaign=campaign, operator=operator, phone=claimed.phone,
+        fence=claimed.fence, lease_expires_at=lease_until, hold=hold, created_at=now,
+    )  # fmt: skip
+
+
+def _active(operator: User) -> Assignment | None:
+    active = Assignment.objects.filter(operator=operator, state=AssignmentState.ACTIVE)
+    return active.select_related("contact", "campaign").first()
+
+
+def _leave_out(campaign: Campaign, contact: uuid.UUID) -> None:
+    """A number has lost its price since it was imported: so may have many, which a task finds out."""
+    with transaction.atomic():
+        destinations.block(campaign.pk, [contact], BlockReason.UNPRICED)
+        review_destinations.enqueue(str(campaign.pk))
+
+
+def _pause_without_funds(campaign: Campaign) -> None:
+    try:
+        pause(campaign=campaign, actor=None, reason=PauseReason.INSUFFICIENT_FUNDS)
+    except ConflictError:
+        return  # somebody else has paused it meanwhile
+
+
+def _put_back(assignment: Assignment, now: datetime, reason: str) -> None:
+    contact = Contact.objects.get(pk=assignment.contact_id)
+    state = ContactState.RETRY if contact.attempts else ContactState.FRESH
+    due = now + SKIPPED_FOR if reason == "skipped" else contact.next_attempt_at
+    mine = Contact.objects.filter(pk=contact.pk, state=ContactState.ASSIGNED, fence=assignment.fence)
+    mine.update(state=state, next_attempt_at=due)
