@@ -22,12 +22,11 @@ class EngineConfig:
     media_bind: tuple[str, ...] = ("127.0.0.1",)  # addresses of the one UDP port of all browser legs
     media_port: int = 0  # 0: the system chooses
     media_advertise: tuple[str, ...] = ()  # what answers name, best first; empty: the bound addresses
-    codecs: tuple[str, ...] = (PCMU, PCMA, OPUS)  # preference for browsers; a leg's tag "codec" puts one first
+    browser_codecs: tuple[str, ...] = (PCMU, PCMA, OPUS)  # preference for browsers; a leg's tag "codec" puts one first
     sip_bind: str = "127.0.0.1"  # address of the SIP port (UDP and TCP) and of phone legs' RTP
     sip_port: int = 0
     sip_advertise: str = ""  # the host in Via, Contact and SDP; empty: the bound address
-    rtp_port_low: int = 0  # range of phone legs' RTP ports; 0: the system chooses
-    rtp_port_high: int = 0
+    rtp_ports: tuple[int, int] = (0, 0)  # range of phone legs' RTP ports, inclusive; (0, 0): the system chooses
     max_legs: int = 400
     connect_timeout_s: int = 30  # from a browser's offer to a finished DTLS handshake
     consent_timeout_s: int = 15  # RFC 7675
@@ -52,16 +51,23 @@ class EngineConfig:
             raise ConfigError(
                 "media_bind is a wildcard address: say in media_advertise which addresses browsers reach."
             )
-        if not self.codecs or any(codec not in (PCMU, PCMA, OPUS) for codec in self.codecs):
-            raise ConfigError("codecs must be chosen from PCMU, PCMA and opus.")
-        for name in ("media_port", "sip_port", "rtp_port_low", "rtp_port_high"):
-            if not 0 <= getattr(self, name) <= 65535:
+        if not self.browser_codecs or any(codec not in (PCMU, PCMA, OPUS) for codec in self.browser_codecs):
+            raise ConfigError("browser_codecs must be chosen from PCMU, PCMA and opus.")
+        for name, port in (("media_port", self.media_port), ("sip_port", self.sip_port)):
+            if not 0 <= port <= 65535:
                 raise ConfigError(f"{name} must be between 0 and 65535.")
-        for name in ("max_legs", "connect_timeout_s", "consent_timeout_s", "stalled_after_ms", "orphan_limit_s"):
+        if len(self.rtp_ports) != 2 or not 0 <= self.rtp_ports[0] <= self.rtp_ports[1] <= 65535:
+            raise ConfigError("rtp_ports must be two ports, the lower first.")
+        for name in (
+            "max_legs",
+            "connect_timeout_s",
+            "consent_timeout_s",
+            "stalled_after_ms",
+            "orphan_limit_s",
+            "stats_interval_s",
+        ):
             if getattr(self, name) < 1:
                 raise ConfigError(f"{name} must be at least 1.")
-        if self.stats_interval_s < 1:
-            raise ConfigError("stats_interval_s must be at least 1.")
 
     @classmethod
     def from_json(cls, text: str) -> EngineConfig:
@@ -79,8 +85,9 @@ class EngineConfig:
                 raise ConfigError(f"The configuration has an unknown field {name!r}.")
             default = fields[name].default
             if isinstance(default, tuple):
-                if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
-                    raise ConfigError(f"{name} must be a list of strings.")
+                kind = int if name == "rtp_ports" else str
+                if not isinstance(value, list) or not all(type(item) is kind for item in value):
+                    raise ConfigError(f"{name} must be a list of {'numbers' if kind is int else 'strings'}.")
                 values[name] = tuple(value)
             elif type(value) is not type(default):
                 raise ConfigError(f"{name} must be a {type(default).__name__}.")

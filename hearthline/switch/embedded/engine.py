@@ -137,7 +137,7 @@ class EmbeddedSwitch:
                     bind=config.sip_bind,
                     port=config.sip_port,
                     advertised=config.sip_advertise,
-                    rtp_ports=(config.rtp_port_low, config.rtp_port_high),
+                    rtp_ports=config.rtp_ports,
                 )
             )
         except OSError:
@@ -232,9 +232,9 @@ class EmbeddedSwitch:
 
     def _answer(self, leg: Leg, browser: BrowserLeg, offer: str) -> str:
         preferred = leg.tags.get("codec")
-        codecs = [codec for codec in self.config.codecs if codec == preferred]
+        codecs = [codec for codec in self.config.browser_codecs if codec == preferred]
         try:
-            return browser.answer(offer, [*codecs, *self.config.codecs])
+            return browser.answer(offer, [*codecs, *self.config.browser_codecs])
         except OfferError as error:
             raise SwitchError(SwitchErrorCode.BAD_OFFER, str(error)) from None
 
