@@ -21,7 +21,7 @@ CSRF_TRUSTED_ORIGINS = [HEARTHLINE.public_url]
 _HTTPS = HEARTHLINE.public_url.startswith("https://")
 
 INSTALLED_APPS = [
-    "django.contrib.admin",
+    "hearthline.people.admin_app.ExchangeAdminConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.humanize",

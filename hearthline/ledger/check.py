@@ -79,7 +79,9 @@ def _accounts() -> QuerySet[Account]:
         real_credits_pending=_sum("credit", TransferState.PENDING, "amount_minor"),
         real_credits_posted=_sum("credit", TransferState.POSTED, "posted_minor"),
         foreign=Subquery(
-            Transfer.objects.filter(debit=OuterRef("pk")).exclude(credit__currency=F("debit__currency")).values("pk")[:1]
+            Transfer.objects.filter(debit=OuterRef("pk"))
+            .exclude(credit__currency=F("debit__currency"))
+            .values("pk")[:1]
         ),
     ).order_by("pk")
 

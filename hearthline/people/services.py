@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import uuid
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
 
+from allauth.mfa.models import Authenticator
 from django.conf import settings
 from django.contrib.auth.hashers import make_password
 from django.db import transaction
@@ -16,6 +18,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from hearthline.ledger import services as ledger
+from hearthline.ledger.models import Transfer
 from hearthline.lib import clock
 from hearthline.lib.errors import ConflictError, InvalidInputError
 from hearthline.lib.money import Money
@@ -78,6 +81,36 @@ def invite(
 
     A customer's invitation without an organisation founds a new one, and the newcomer owns it. Raises InvalidInputError.
     """
+    email = email.strip().lower()
+    check_invitation(
+        role=role, organisation=organisation, membership_level=membership_level, email=email, days=days, uses=uses
+    )
+    if role == Role.CUSTOMER and not membership_level:
+        membership_level = MembershipLevel.OWNER
+    with transaction.atomic():
+        invitation = Invitation.objects.create(
+            role=role,
+            organisation=organisation,
+            membership_level=membership_level,
+            email=email,
+            issued_by=issued_by,
+            expires_at=clock.now() + timedelta(days=days),
+            uses_left=uses,
+        )
+        audit.record(tag, issued_by, invitation.pk, {"role": str(role), "uses": uses, "days": days}, request)
+    return invitation
+
+
+def check_invitation(
+    *,
+    role: Role | str,
+    organisation: Organisation | None,
+    membership_level: MembershipLevel | str,
+    email: str,
+    days: int,
+    uses: int,
+) -> None:
+    """Raises InvalidInputError for an invitation that makes no sense."""
     if role not in Role.values:
         raise InvalidInputError(_("There is no such role. Choose operator, customer, moderator or admin."))
     if not 1 <= days <= MAX_INVITATION_DAYS:
@@ -92,22 +125,8 @@ def invite(
         raise InvalidInputError(_("Only a customer's people are owners or managers. Leave it empty."))
     if membership_level == MembershipLevel.MANAGER and organisation is None:
         raise InvalidInputError(_("A manager needs an organisation to belong to. Choose one."))
-    if role == Role.CUSTOMER and not membership_level:
-        membership_level = MembershipLevel.OWNER
     if email and uses != 1:
         raise InvalidInputError(_("An invitation for one e-mail address can be used once."))
-    with transaction.atomic():
-        invitation = Invitation.objects.create(
-            role=role,
-            organisation=organisation,
-            membership_level=membership_level,
-            email=email.strip().lower(),
-            issued_by=issued_by,
-            expires_at=clock.now() + timedelta(days=days),
-            uses_left=uses,
-        )
-        audit.record(tag, issued_by, invitation.pk, {"role": str(role), "uses": uses, "days": days}, request)
-    return invitation
 
 
 def link_of(invitation: Invitation) -> str:
@@ -224,6 +243,34 @@ def add_member(
             details = {"organisation": organisation.pk, "level": str(level)}
             audit.record(Tag.WEB_MEMBERSHIP_CREATED, by, user.pk, details, request)
     return membership
+
+
+def top_up(
+    *,
+    organisation: Organisation,
+    amount: Money,
+    note: str,
+    id: uuid.UUID,
+    by: User,
+    tag: Tag = Tag.ADMIN_BALANCE_TOPPED_UP,
+    request: HttpRequest | None = None,
+) -> Transfer:
+    """An admin notes money that arrived at the bank for a customer. The same id twice is once, also in the trail."""
+    with transaction.atomic():
+        Organisation.objects.select_for_update().get(pk=organisation.pk)  # one after the other, for the trail's sake
+        known = Transfer.objects.filter(pk=id).exists()
+        transfer = ledger.top_up(organisation=organisation.pk, amount=amount, id=id)
+        if not known:
+            details = {"minor": amount.minor, "currency": amount.currency, "note": note, "transfer": id}
+            audit.record(tag, by, organisation.pk, details, request)
+    return transfer
+
+
+def remove_second_factor(*, user: User, by: User, request: HttpRequest | None = None) -> None:
+    """For somebody who lost phone and key. They sign in by password and set up a new one before touching money."""
+    with transaction.atomic():
+        Authenticator.objects.filter(user=user).delete()
+        audit.record(Tag.ADMIN_ACCOUNT_SECOND_FACTOR_REMOVED, by, user.pk, request=request)
 
 
 def _use(invitation: Invitation) -> None:
