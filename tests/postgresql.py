@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 _QUICK = ("fsync=off", "synchronous_commit=off", "full_page_writes=off")  # what is lost in a crash here is not missed
 _SETTINGS = ("max_connections=120", "shared_buffers=64MB", "listen_addresses=127.0.0.1", "log_min_messages=fatal")
@@ -58,7 +59,7 @@ def running(*, durable: bool = False) -> Iterator[Server]:
     try:
         if identity:
             os.chown(folder, *identity)
-        as_somebody = {"user": identity[0], "group": identity[1], "extra_groups": []} if identity else {}
+        as_somebody: Any = {"user": identity[0], "group": identity[1], "extra_groups": []} if identity else {}
         data = folder / "data"
         subprocess.run(
             [found / "initdb", "-D", data, "-U", "hearthline", "-A", "trust", "-E", "UTF8", "--no-locale", "--no-sync"],

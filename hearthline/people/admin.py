@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from allauth.account.models import EmailAddress
+from allauth.mfa.models import Authenticator
 from django import forms
 from django.contrib import admin, messages
 from django.contrib.auth.models import Group
@@ -27,6 +29,9 @@ from hearthline.people.audit import Tag
 from hearthline.people.models import AuditEntry, Invitation, Membership, Organisation, Role, User
 
 admin.site.unregister(Group)  # roles are enough
+admin.site.unregister(
+    [EmailAddress, Authenticator]
+)  # a person's own affair; a lost factor is removed by an action below
 
 MAX_TOP_UP_MINOR = 10**12
 
@@ -72,7 +77,6 @@ class UserAdmin(admin.ModelAdmin[User]):
         return gates.has_second_factor(user)
 
     def save_model(self, request: HttpRequest, obj: User, form: forms.ModelForm[User], change: bool) -> None:
-        obj.is_staff = obj.is_superuser = obj.role == Role.ADMIN
         super().save_model(request, obj, form, change)
         details = {field: str(getattr(obj, field)) for field in form.changed_data if field != "name"}
         audit.record(Tag.ADMIN_ACCOUNT_CHANGED, person_of(request), obj.pk, details, request)

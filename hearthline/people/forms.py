@@ -58,9 +58,13 @@ class SignupForm(allauth_forms.SignupForm):  # type: ignore[misc]  # allauth is 
         email = str(super().clean_email())
         if self.invitation and self.invitation.email and email != self.invitation.email:
             raise forms.ValidationError(_("This invitation is for %(email)s."), params={"email": self.invitation.email})
-        if self.account_already_exists or User.objects.filter(email__iexact=email).exists():
-            raise forms.ValidationError(_("There is already an account with this e-mail address. Sign in."))
         return email
+
+    def validate_unique_email(self, value: str) -> str:
+        """Called by allauth. Whoever holds an invitation may know that the address has an account: it is theirs."""
+        if User.objects.filter(email__iexact=value).exists():
+            raise forms.ValidationError(_("There is already an account with this e-mail address. Sign in."))
+        return value
 
     def newcomer(self) -> services.Newcomer:
         data = self.cleaned_data

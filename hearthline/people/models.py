@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from django.conf import settings
 from django.contrib.auth.models import AbstractBaseUser, BaseUserManager, PermissionsMixin
@@ -32,7 +32,7 @@ class UserManager(BaseUserManager["User"]):
         return user
 
     def create_superuser(self, email: str, password: str | None = None, **fields: object) -> User:
-        return self.create_user(email, password, role=Role.ADMIN, is_staff=True, is_superuser=True, **fields)
+        return self.create_user(email, password, role=Role.ADMIN, **fields)
 
 
 class User(AbstractBaseUser, PermissionsMixin):
@@ -66,6 +66,13 @@ class User(AbstractBaseUser, PermissionsMixin):
 
     def __str__(self) -> str:
         return self.name or self.email
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """The admin interface is for the role admin, whoever made or changed the person."""
+        self.is_staff = self.is_superuser = self.role == Role.ADMIN
+        if (fields := kwargs.get("update_fields")) is not None and "role" in fields:
+            kwargs["update_fields"] = {*fields, "is_staff", "is_superuser"}
+        super().save(*args, **kwargs)
 
 
 class Organisation(models.Model):

@@ -177,8 +177,6 @@ def accept_invitation(*, token: str, newcomer: Newcomer, request: HttpRequest | 
         role=invitation.role,
         language=newcomer.language,
         timezone=newcomer.timezone,
-        is_staff=invitation.role == Role.ADMIN,
-        is_superuser=invitation.role == Role.ADMIN,
         invited_by=invitation.issued_by,
     )
     with transaction.atomic():

@@ -31,7 +31,7 @@ def a_person(role: Role, email: str = "") -> User:
 
 def a_second_factor(user: User) -> str:
     """Returns the secret."""
-    secret = generate_totp_secret()
+    secret: str = generate_totp_secret()
     TOTP.activate(user, secret)
     return secret
 
