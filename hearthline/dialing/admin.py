@@ -10,10 +10,9 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
-from hearthline.dialing.models import DoNotCall
+from hearthline.campaigns.models import DoNotCall
+from hearthline.dialing import do_not_call
 from hearthline.lib.phone import PhoneNumberError, masked, parse_phone
-from hearthline.people import audit
-from hearthline.people.audit import Tag
 from hearthline.people.models import User
 
 
@@ -49,14 +48,12 @@ class DoNotCallAdmin(admin.ModelAdmin[DoNotCall]):
 
     def save_model(self, request: HttpRequest, obj: DoNotCall, form: forms.ModelForm[DoNotCall], change: bool) -> None:
         assert isinstance(request.user, User)
-        obj.added_by = request.user
-        super().save_model(request, obj, form, change)
-        audit.record(Tag.ADMIN_DO_NOT_CALL_ADDED, request.user, obj.pk, {"reason": obj.reason}, request)
+        do_not_call.add(phone=obj.phone, organisation=obj.organisation, added_by=request.user, reason=obj.reason)
+        obj.pk = DoNotCall.objects.get(phone=obj.phone, organisation=obj.organisation).pk
 
     def delete_model(self, request: HttpRequest, obj: DoNotCall) -> None:
         assert isinstance(request.user, User)
-        audit.record(Tag.ADMIN_DO_NOT_CALL_REMOVED, request.user, obj.pk, request=request)
-        super().delete_model(request, obj)
+        do_not_call.remove(entry=obj, removed_by=request.user)
 
     def delete_queryset(self, request: HttpRequest, queryset: QuerySet[DoNotCall]) -> None:
         for entry in queryset:

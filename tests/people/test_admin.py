@@ -9,7 +9,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.urls import reverse
 
 from hearthline.calls.models import Trunk
-from hearthline.dialing.models import DoNotCall
+from hearthline.campaigns.models import DoNotCall
 from hearthline.ledger import check, selectors, tariffs
 from hearthline.ledger.models import AccountKind, Tariff
 from hearthline.lib.ids import new_id
@@ -144,11 +144,11 @@ def test_a_trunk_keeps_its_password_and_never_shows_it(admin: User) -> None:
 def test_a_number_that_is_not_called_is_kept_whole_and_shown_masked(admin: User) -> None:
     client = signed_in(admin)
     response = client.post(
-        reverse("admin:dialing_donotcall_add"), {"phone": "8 (916) 123-45-67", "reason": "asked"}, follow=True
+        reverse("admin:campaigns_donotcall_add"), {"phone": "8 (916) 123-45-67", "reason": "asked"}, follow=True
     )
     assert DoNotCall.objects.get().phone == "+79161234567"
     assert "1234567" not in response.content.decode().replace(" ", "").replace("-", "")
-    assert "67" in client.get(reverse("admin:dialing_donotcall_changelist")).content.decode()
+    assert "67" in client.get(reverse("admin:campaigns_donotcall_changelist")).content.decode()
 
 
 def test_every_page_of_the_admin_interface_opens(admin: User, organisation: Organisation) -> None:
