@@ -16,6 +16,8 @@ with warnings.catch_warnings():
 add = audioop.add
 mul = audioop.mul
 rms = audioop.rms
+maxpp = audioop.maxpp
+ratecv = audioop.ratecv
 alaw2lin = audioop.alaw2lin
 lin2alaw = audioop.lin2alaw
 lin2ulaw = audioop.lin2ulaw

@@ -1,0 +1,185 @@
+"""The built-in telephone provider: real SIP with digest, and robots behind its numbers."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+from functools import lru_cache
+
+from hearthline.switch.embedded.pcm import TICK_S
+from hearthline.switch.embedded.sip.digest import DigestServer
+from hearthline.switch.embedded.sip.events import Answered, CallEvent, Ended
+from hearthline.switch.embedded.sip.incoming import IncomingCall
+from hearthline.switch.embedded.sip.useragent import UserAgent, UserAgentConfig
+from hearthline.switch.robots.characters import VOICES, Character
+from hearthline.switch.robots.config import ProviderConfig
+from hearthline.switch.robots.contact import Contact, Sound
+from hearthline.switch.robots.phrases import every_line
+from hearthline.switch.robots.speech import SpeechFolder, read_wav
+
+log = logging.getLogger(__name__)
+
+REPORT_TICKS = 250  # five seconds between RTCP reports
+MOST_BEHIND = 10  # ticks; further behind the clock is set anew
+
+_EARLY_REFUSALS = {Character.BUSY: 486, Character.ABSENT: 404}
+
+
+class RobotCall:
+    """One call at the provider, from INVITE to the end."""
+
+    def __init__(self, provider: Provider, call: IncomingCall) -> None:
+        self._provider = provider
+        self._call = call
+        self._plan = provider.config.plan(call.called)
+        self._contact: Contact | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._ticks = 0
+        self._last_level = 0.0
+        call.on_event = self._told
+
+    def start(self) -> None:
+        refusal = _EARLY_REFUSALS.get(self._plan.character)
+        self._later(self._plan.rings_after, self._ring if refusal is None else lambda: self._call.reject(refusal))
+
+    def _later(self, seconds: float, work: Callable[[], None]) -> None:
+        self._timer = asyncio.get_running_loop().call_later(seconds, work)
+
+    def _ring(self) -> None:
+        if self._plan.character is Character.UNREACHABLE:
+            self._call.early()
+            self._begin()
+            return
+        self._call.ring()
+        if self._plan.character is not Character.NO_ANSWER:
+            self._later(self._plan.answers_after, self._call.answer)
+
+    def _begin(self) -> None:
+        voice = self._plan.voice
+        self._contact = Contact(self._plan, lambda line: self._provider.sound(line, voice))
+
+    def _told(self, event: CallEvent) -> None:
+        if isinstance(event, Answered):
+            self._begin()
+        elif isinstance(event, Ended):
+            if self._timer is not None:
+                self._timer.cancel()
+            self._provider.ended(self)
+
+    def tick(self, now: float) -> None:
+        """20 ms of listening and speaking."""
+        contact = self._contact
+        if contact is None:
+            return
+        audio = self._call.audio
+        audio.pull(now)
+        frame = contact.tick(audio.level)
+        if frame is None:
+            audio.send(None, 0)
+        else:
+            audio.send(frame.pcm, frame.level, frame.pcma if audio.codec == "PCMA" else frame.pcmu)
+        self._ticks += 1
+        if self._ticks % REPORT_TICKS == 0:
+            audio.send_report(now)
+        if contact.finished or self._announced(contact):
+            self._contact = None
+            self._leave()
+
+    def _announced(self, contact: Contact) -> bool:
+        return self._plan.character is Character.UNREACHABLE and contact.idle
+
+    def _leave(self) -> None:
+        if self._plan.character is Character.UNREACHABLE:
+            self._call.reject(480)
+        else:
+            self._call.hang_up()
+
+
+class Provider:
+    """Make it with `start`."""
+
+    def __init__(self, config: ProviderConfig, agent: UserAgent, speech: SpeechFolder) -> None:
+        self.config = config
+        self._agent = agent
+        self._speech = speech
+        self._calls: set[RobotCall] = set()
+        self._ticker = asyncio.get_running_loop().create_task(self._run())
+        self.sound = lru_cache(maxsize=1000)(self._sound)
+        self.late_ticks = 0
+        self.most_calls = 0
+        agent.on_incoming(self._incoming)
+
+    @classmethod
+    async def start(cls, config: ProviderConfig) -> Provider:
+        """Render what is not rendered yet, then listen. Raises OSError when the port is taken."""
+        speech = await asyncio.to_thread(_prepare, config)
+        agent = await UserAgent.start(
+            UserAgentConfig(
+                bind=config.bind,
+                port=config.port,
+                rtp_ports=config.rtp_ports,
+                product="Hearthline robots",
+                admission=DigestServer(config.realm, config.accounts),
+            )
+        )
+        return cls(config, agent, speech)
+
+    @property
+    def port(self) -> int:
+        return self._agent.port
+
+    @property
+    def apology(self) -> str:
+        """Why robots speak in tones; "" when they speak in words."""
+        return self._speech.apology
+
+    async def close(self) -> None:
+        await self._agent.close()
+        self._ticker.cancel()
+        await asyncio.gather(self._ticker, return_exceptions=True)
+
+    def _sound(self, line: str, voice: str) -> Sound:
+        return Sound(read_wav(self._speech.line(line, self.config.language, voice)))
+
+    def _incoming(self, call: IncomingCall) -> None:
+        allowed = self.config.caller_ids
+        if allowed and call.caller.lstrip("+") not in allowed:
+            call.reject(403)
+        elif len(self._calls) >= self.config.max_calls:
+            call.reject(503)
+        else:
+            robot = RobotCall(self, call)
+            self._calls.add(robot)
+            self.most_calls = max(self.most_calls, len(self._calls))
+            robot.start()
+
+    def ended(self, call: RobotCall) -> None:
+        self._calls.discard(call)
+
+    async def _run(self) -> None:
+        """The one clock of all calls."""
+        due = time.monotonic()
+        while True:
+            due += TICK_S
+            wait = due - time.monotonic()
+            if wait < -MOST_BEHIND * TICK_S:
+                due = time.monotonic()
+            self.late_ticks += wait < -TICK_S / 2
+            await asyncio.sleep(max(0.0, wait))
+            now = time.monotonic()
+            for call in list(self._calls):
+                try:
+                    call.tick(now)
+                except Exception:
+                    log.exception("robots: one call failed and is let go")
+                    self._calls.discard(call)
+
+
+def _prepare(config: ProviderConfig) -> SpeechFolder:
+    speech = SpeechFolder(config.sounds)
+    for line in every_line(config.language):
+        for voice in VOICES:
+            speech.line(line, config.language, voice)
+    return speech
