@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -75,6 +78,213 @@ def migrate() -> None:
     """Bring the database to this version's form."""
     _django()
     _migrate()
+
+
+@main.command()
+@click.argument("role", type=click.Choice(["operator", "customer", "moderator", "admin"]))
+@click.option("--organisation", help="A customer's name, for its second and later people.")
+@click.option("--manager", is_flag=True, help="Of a customer: takes hand-overs, sees no money.")
+@click.option("--email", default="", help="Only for this address.")
+@click.option("--days", default=14, show_default=True, help="How long it lasts.")
+@click.option("--uses", default=1, show_default=True, help="How many people may use it.")
+def invite(role: str, organisation: str | None, manager: bool, email: str, days: int, uses: int) -> None:
+    """Print a link with which somebody can sign up. It is a secret: whoever has it can use it."""
+    _django()
+    from hearthline.people import services
+    from hearthline.people.models import MembershipLevel, Organisation
+
+    customer = None
+    if organisation:
+        customer = Organisation.objects.filter(name=organisation).first()
+        if customer is None:
+            known = ", ".join(Organisation.objects.order_by("name").values_list("name", flat=True)[:20]) or "none yet"
+            raise click.ClickException(f"There is no customer named {organisation}. There are: {known}")
+    with _sentences():
+        invitation = services.invite(
+            role=role,
+            organisation=customer,
+            membership_level=MembershipLevel.MANAGER if manager else "",
+            email=email,
+            days=days,
+            uses=uses,
+        )
+    click.echo(services.link_of(invitation))
+
+
+@main.command()
+@click.option("--email", prompt="E-mail")
+@click.option("--name", prompt="Name")
+@click.password_option(help="At least 10 characters.")
+def createadmin(email: str, name: str, password: str) -> None:
+    """Make the first person: an admin. (Everybody else comes in by invitation.)"""
+    _django()
+    from django.contrib.auth.password_validation import validate_password
+    from django.core.exceptions import ValidationError
+    from django.core.validators import validate_email
+
+    from hearthline.people.models import User
+
+    try:
+        validate_email(email)
+        validate_password(password, User(email=email, name=name))
+    except ValidationError as error:
+        raise click.ClickException(" ".join(str(m) for m in error.messages)) from None
+    if User.objects.filter(email__iexact=email).exists():
+        raise click.ClickException("There is already an account with this e-mail address.")
+    User.objects.create_superuser(email.lower(), password, name=name)
+    click.echo("Done. Sign in and set up the second step at once: an admin's pages ask for it.")
+
+
+@main.group()
+def ledger() -> None:
+    """The books."""
+
+
+@ledger.command("check")
+def ledger_check() -> None:
+    """Prove that every account is what its transfers add up to and that all together are zero. Status 1 if not."""
+    _django()
+    from hearthline.ledger.check import prove
+
+    report = prove()
+    for fault in report.faults:
+        click.echo(fault)
+    if report.fault_count > len(report.faults):
+        click.echo(f"... and {report.fault_count - len(report.faults)} more")
+    sums = ", ".join(f"{currency} {total}" for currency, total in report.sums.items()) or "nothing booked yet"
+    click.echo(f"ledger check: {report.accounts} accounts, sum {sums}: {'sound' if report.sound else 'NOT SOUND'}")
+    sys.exit(0 if report.sound else 1)
+
+
+@main.group()
+def trunk() -> None:
+    """Accounts at telephone providers."""
+
+
+@trunk.command("add")
+@click.argument("name")
+@click.option("--host", required=True, help="The provider's SIP server: sip.provider.example")
+@click.option("--port", type=click.IntRange(1, 65535), help="Default by transport: 5060, TLS 5061.")
+@click.option("--transport", type=click.Choice(["udp", "tcp", "tls"]), default="udp", show_default=True)
+@click.option("--username", default="", help="The account; empty where the provider knows you by address.")
+@click.option("--password-stdin", is_flag=True, help="Read the password from standard input instead of asking.")
+@click.option("--from-domain", default="", help="Domain of the caller's address, where it is not the host.")
+@click.option("--register", is_flag=True, help="The provider wants the account to be registered.")
+@click.option(
+    "--number-format", default="+{e164}", show_default=True, help="How numbers are written: {e164} has no plus."
+)
+@click.option("--caller-id", default="", help="One of your numbers at the provider: +74951234567")
+@click.option("--channels", type=click.IntRange(0), default=0, help="Calls at once; 0: the provider decides.")
+@click.option("--priority", default=0, help="The highest is used first.")
+def trunk_add(name: str, password_stdin: bool, username: str, channels: int, **fields: Any) -> None:
+    """Add a trunk; in force for the next call. `hearthline trunk test NAME` tries it."""
+    _django()
+    from django.core.exceptions import ValidationError
+
+    from hearthline.calls.models import Trunk
+
+    password = ""
+    if password_stdin:
+        password = sys.stdin.readline().rstrip("\n")
+    elif username:
+        password = click.prompt("Password at the provider", hide_input=True, default="", show_default=False)
+    row = Trunk(name=name, username=username, password=password, max_channels=channels, **fields)
+    if "{e164}" not in row.number_format:
+        raise click.ClickException("The number format must contain {e164}, for example +{e164} or 8{e164}.")
+    try:
+        row.full_clean()
+    except ValidationError as error:
+        raise click.ClickException(" ".join(f"{k}: {' '.join(v)}" for k, v in error.message_dict.items())) from None
+    row.save()
+    click.echo(f"Added. Try it: hearthline trunk test {name}")
+
+
+@trunk.command("list")
+def trunk_list() -> None:
+    """The trunks, the first to be used on top."""
+    _django()
+    from hearthline.calls.models import Trunk
+
+    rows = [
+        (
+            t.name,
+            f"{t.host}:{t.port or ''}".rstrip(":"),
+            t.transport,
+            t.caller_id or "-",
+            "in use" if t.active else "off",
+        )
+        for t in Trunk.objects.all()
+    ]
+    if not rows:
+        click.echo("There is none. Add one: hearthline trunk add NAME --host sip.provider.example --username ...")
+    widths = [max(len(row[i]) for row in rows) for i in range(5)] if rows else []
+    for row in rows:
+        click.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+
+
+@trunk.command("test")
+@click.argument("name")
+def trunk_test(name: str) -> None:
+    """Ask the provider whether it takes the account. Status 1 if not."""
+    configuration = _configuration()
+    from hearthline.calls.models import Trunk
+    from hearthline.doctor.visit import try_trunk
+
+    row = Trunk.objects.filter(name=name).first()
+    if row is None:
+        raise click.ClickException(f"There is no trunk named {name}. See: hearthline trunk list")
+    worked, sentence = try_trunk(configuration, row)
+    click.echo(sentence)
+    sys.exit(0 if worked else 1)
+
+
+@main.command()
+@click.option(
+    "--call",
+    default="",
+    metavar="NUMBER",
+    help="Really call this number: it rings, a melody plays, it is told what happened.",
+)
+@click.option("--trunk", "trunk_name", default="", help="With --call: through this trunk (default: the first in use).")
+@click.option("--country", default="RU", show_default=True, help="With --call: whose national notation is meant.")
+def doctor(call: str, trunk_name: str, country: str) -> None:
+    """Say what is missing before this exchange can make real calls, each with its remedy. Status 1 when something is."""
+    configuration = _configuration()
+    from hearthline.doctor.visit import examine
+
+    sound = examine(configuration, call=call, trunk=trunk_name, country=country, say=click.echo)
+    sys.exit(0 if sound else 1)
+
+
+@main.group()
+def tariff() -> None:
+    """What telephone calls cost the exchange."""
+
+
+@tariff.command("load")
+@click.argument("file", type=click.Path(exists=True, dir_okay=False))
+@click.option("--name", default="provider", show_default=True, help="The price list's name; its rows are replaced.")
+def tariff_load(file: str, name: str) -> None:
+    """Read prices from a CSV file: prefix, price a minute, and if there is one the price of a connection and a description."""
+    _django()
+    from hearthline.ledger.price_lists import PriceListError, load_price_list
+
+    try:
+        rows = load_price_list(Path(file), name=name)
+    except PriceListError as error:
+        raise click.ClickException(str(error)) from None
+    click.echo(f"{rows} destinations have a price now.")
+
+
+@contextmanager
+def _sentences() -> Iterator[None]:
+    """Refusals of the exchange as the command's own error."""
+    from hearthline.lib.errors import ExchangeError
+
+    try:
+        yield
+    except ExchangeError as error:
+        raise click.ClickException(str(error.sentence)) from None
 
 
 def _migrate(verbosity: int = 1) -> None:

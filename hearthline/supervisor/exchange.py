@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import fcntl
-import json
 import os
 import socket
 import sys
@@ -12,7 +11,8 @@ from typing import IO
 
 from hearthline.configuration import ROOT, Configuration
 from hearthline.supervisor.child import Child
-from hearthline.supervisor.health import answers_http, listens
+from hearthline.supervisor.health import answers_http, engine_answers
+from hearthline.switch.embedded.config import ConfigError, EngineConfig
 
 LONGEST_SOCKET_PATH = 100  # bytes; sun_path holds 108 (unix(7)) and names are added to the folder
 
@@ -30,34 +30,44 @@ def exchange_children(configuration: Configuration) -> list[Child]:
     async def web_answers() -> bool:
         return await answers_http(host, port)
 
-    async def engine_answers() -> bool:
-        return await listens(engine_socket)
+    async def engine_is_well() -> bool:
+        return await engine_answers(engine_socket)
 
     python = [sys.executable, "-m"]
     engine = [*python, "hearthline.switch.embedded", "--socket", str(engine_socket)]
     engine += ["--config", str(write_engine_settings(configuration))]
     return [
-        Child("engine", engine, env, engine_answers),
+        Child("engine", engine, env, engine_is_well),
         Child("web", [*python, "hearthline", "web", "--host", host, "--port", str(port)], env, web_answers),
         Child("worker", [*python, "hearthline", "worker"], env),
     ]
 
 
 def write_engine_settings(configuration: Configuration) -> Path:
-    """What the embedded engine is told: a JSON file of its own, since it knows nothing of Django's settings."""
+    """What the embedded engine is told: a JSON file of its own, since it knows nothing of Django's settings.
+
+    Raises CannotRunError for settings that it refuses.
+    """
+    try:
+        config = _engine_config(configuration)
+    except ConfigError as error:
+        raise CannotRunError(f"The settings of the switch cannot be used: {error}") from None
     path = configuration.run_folder / "engine.json"
-    settings = {
-        "media_bind": configuration.media_bind,
-        "media_advertise": configuration.media_advertise,
-        "media_port": configuration.media_port,
-        "sip_bind": configuration.sip_bind,
-        "sip_advertise": configuration.sip_advertise,
-        "sip_port": configuration.sip_port,
-        "rtp_ports": list(configuration.rtp_ports),
-        "browser_codecs": configuration.browser_codecs,
-    }
-    path.write_text(json.dumps(settings, indent=1))
+    path.write_text(config.to_json())
     return path
+
+
+def _engine_config(configuration: Configuration) -> EngineConfig:
+    return EngineConfig(
+        media_bind=tuple(configuration.media_bind),
+        media_advertise=tuple(configuration.media_advertise),
+        media_port=configuration.media_port,
+        browser_codecs=tuple(configuration.browser_codecs),
+        sip_bind=configuration.sip_bind,
+        sip_advertise=configuration.sip_advertise,
+        sip_port=configuration.sip_port,
+        rtp_ports=configuration.rtp_ports,
+    )
 
 
 def check_folder(configuration: Configuration) -> IO[str]:

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from hearthline.supervisor.child import Child, end, start
 
@@ -64,7 +65,11 @@ class Supervisor:
             if on_started:
                 on_started()
             answer = self._answers[until_done] if until_done else None
-            ends = [stopped, *([answer] if answer else []), *(k for k in keepers if not self._is_once(k))]
+            ends: list[asyncio.Future[Any]] = [
+                stopped,
+                *([answer] if answer else []),
+                *(k for k in keepers if not self._is_once(k)),
+            ]
             await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
             for keeper in keepers:
                 if keeper.done():

@@ -1,0 +1,102 @@
+"""The exchange's own data: database, people, tariffs, trunks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from asgiref.sync import sync_to_async
+from django.db import connection
+from django.db.migrations.executor import MigrationExecutor
+from django.db.utils import Error as DatabaseError
+
+from hearthline.callcontrol.trunks import as_port
+from hearthline.calls.models import Trunk
+from hearthline.configuration import Configuration
+from hearthline.doctor.finding import Finding, State
+from hearthline.doctor.machine import is_loopback
+from hearthline.ledger.models import TariffRow
+from hearthline.people.models import Role, User
+from hearthline.switch.embedded.engine import EmbeddedSwitch
+from hearthline.switch.port import SwitchError
+
+
+def look_at_database() -> Finding:
+    """Reachable, and in this version's form; the others make sense only after it."""
+    try:
+        executor = MigrationExecutor(connection)
+        missing = executor.migration_plan(executor.loader.graph.leaf_nodes())
+    except DatabaseError as error:
+        return Finding("database", State.MISSING, f"It cannot be reached: {error}", "Check HEARTHLINE_DATABASE_URL.")
+    if missing:
+        return Finding(
+            "database", State.MISSING, f"{len(missing)} migrations are not applied.", "Run: hearthline migrate"
+        )
+    return Finding("database", State.GOOD, f"{connection.vendor}, in this version's form.")
+
+
+def look_at_data(configuration: Configuration) -> Iterator[Finding]:
+    if User.objects.filter(role=Role.ADMIN, is_active=True).exists():
+        yield Finding("admin", State.GOOD, "There is somebody who runs the exchange.")
+    else:
+        yield Finding("admin", State.MISSING, "Nobody runs the exchange yet.", "Run: hearthline createadmin")
+    rows = TariffRow.objects.filter(tariff__active=True).count()
+    if rows:
+        yield Finding("tariff", State.GOOD, f"{rows} destinations have a price.")
+    else:
+        yield Finding(
+            "tariff",
+            State.MISSING,
+            "No destination has a price, so every number is blocked.",
+            "Add a tariff with your provider's prices under Data, or: hearthline tariff load prices.csv",
+        )
+    if not configuration.email_url:
+        yield Finding(
+            "e-mail",
+            State.NOTE,
+            "Messages (invitations, links for managers) are written to the data folder, not sent.",
+            'Set HEARTHLINE_EMAIL_URL="smtp://user:password@host:587"',
+        )
+
+
+async def look_at_trunks(configuration: Configuration, switch: EmbeddedSwitch) -> list[Finding]:
+    """Each active trunk is asked whether it takes our password."""
+    rows = await sync_to_async(lambda: list(Trunk.objects.filter(active=True)))()
+    if not rows:
+        remedy = (
+            "Run: hearthline trunk add NAME --host sip.provider.example --username … (or under Trunks in the pages)"
+        )
+        return [Finding("trunk", State.MISSING, "No telephone provider is set up.", remedy)]
+    found = []
+    for row in rows:
+        subject = f"trunk {row.name}"[:15]
+        if is_loopback(configuration.sip_bind) and not is_loopback(row.host):
+            found.append(
+                Finding(
+                    subject,
+                    State.MISSING,
+                    f"{row.host} cannot be reached from {configuration.sip_bind}.",
+                    "Set HEARTHLINE_SIP_BIND to an address of this machine.",
+                )
+            )
+            continue
+        try:
+            found.append(Finding(subject, State.GOOD, await switch.test_trunk(as_port(row))))
+        except SwitchError as error:
+            found.append(
+                Finding(
+                    subject,
+                    State.MISSING,
+                    error.message,
+                    "Compare host, port, user name and password with the provider's letter.",
+                )
+            )
+        if not row.caller_id:
+            found.append(
+                Finding(
+                    subject,
+                    State.NOTE,
+                    "It has no caller ID.",
+                    "Most providers refuse calls without one of the numbers they gave you.",
+                )
+            )
+    return found

@@ -1,0 +1,117 @@
+"""The whole examination, in order, told as it goes."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+from collections.abc import Callable, Iterable
+
+from asgiref.sync import sync_to_async
+
+from hearthline.callcontrol.trunks import as_port
+from hearthline.calls.models import Trunk
+from hearthline.configuration import Configuration
+from hearthline.doctor.exchange import look_at_data, look_at_database, look_at_trunks
+from hearthline.doctor.finding import Finding, State
+from hearthline.doctor.machine import look_at_machine
+from hearthline.doctor.trial import trial_call
+from hearthline.lib.phone import PhoneNumberError, masked, parse_phone
+from hearthline.switch.embedded.config import EngineConfig
+from hearthline.switch.embedded.engine import EmbeddedSwitch
+from hearthline.switch.port import SwitchError
+
+Say = Callable[[str], None]
+
+
+def examine(configuration: Configuration, *, call: str, trunk: str, country: str, say: Say) -> bool:
+    """True when nothing is missing (and, with `call`, when the call worked)."""
+    findings: list[Finding] = []
+
+    def tell(found: Iterable[Finding]) -> None:
+        for finding in found:
+            findings.append(finding)
+            for line in finding.lines():
+                say(line)
+
+    tell(look_at_machine(configuration))
+    database = look_at_database()
+    tell([database])
+    if database.state is State.GOOD:
+        tell(look_at_data(configuration))
+        called = asyncio.run(_with_switch(configuration, call, trunk, country, tell, say))
+    else:
+        called = not call
+    missing = [f for f in findings if f.state is State.MISSING]
+    say("")
+    say(
+        "Everything for real calls is here."
+        if not missing
+        else f"Missing for real calls: {len(missing)}. Each remedy is above."
+    )
+    return not missing and called
+
+
+def try_trunk(configuration: Configuration, row: Trunk) -> tuple[bool, str]:
+    """Whether the provider takes the account, and one sentence on what it said."""
+
+    async def ask() -> str:
+        switch = EmbeddedSwitch(_engine(configuration))
+        await switch.start()
+        try:
+            return await switch.test_trunk(as_port(row))
+        finally:
+            await switch.close()
+
+    try:
+        return True, asyncio.run(ask())
+    except SwitchError as error:
+        return False, error.message
+    except OSError as error:
+        return False, f"{configuration.sip_bind} cannot be used: {error.strerror}. Set HEARTHLINE_SIP_BIND."
+
+
+def _engine(configuration: Configuration) -> EngineConfig:
+    """On ports of its own, so that an engine that is at work is not disturbed."""
+    return EngineConfig(sip_bind=configuration.sip_bind, sip_advertise=configuration.sip_advertise)
+
+
+async def _with_switch(
+    configuration: Configuration,
+    call: str,
+    trunk: str,
+    country: str,
+    tell: Callable[[Iterable[Finding]], None],
+    say: Say,
+) -> bool:
+    switch = EmbeddedSwitch(_engine(configuration))
+    try:
+        await switch.start()
+    except OSError as error:
+        tell([Finding("telephone side", State.MISSING, f"{configuration.sip_bind} cannot be used: {error.strerror}.",
+                      "Set HEARTHLINE_SIP_BIND to an address of this machine.")])  # fmt: skip
+        return False
+    try:
+        tell(await look_at_trunks(configuration, switch))
+        return await _call(switch, configuration, call, trunk, country, say) if call else True
+    finally:
+        await switch.close()
+
+
+async def _call(
+    switch: EmbeddedSwitch, configuration: Configuration, call: str, name: str, country: str, say: Say
+) -> bool:
+    try:
+        number = parse_phone(call, country)
+    except PhoneNumberError as error:
+        say(f"{call} cannot be called ({error.reason}). Write it with its country, for example +7 916 123-45-67.")
+        return False
+    rows = Trunk.objects.filter(active=True, **({"name": name} if name else {}))
+    row = await sync_to_async(rows.first)()
+    if row is None:
+        say(f"There is no trunk{f' named {name}' if name else ''} in use.")
+        return False
+    say("")
+    say(f"Calling {masked(number.e164)} through {row.name} as {row.caller_id or '(no caller ID)'}:")
+    trunk = dataclasses.replace(as_port(row), register=False)
+    sound = configuration.run_folder / "doctor.wav"
+    return await trial_call(switch, trunk, number.e164, row.caller_id, sound, lambda line: say(f"  {line}"))
