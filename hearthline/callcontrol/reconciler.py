@@ -1,0 +1,118 @@
+"""Every few seconds: is what the database says what the switch does? These are the longest times anything may stay wrong."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from dataclasses import asdict
+from datetime import timedelta
+
+from django.conf import settings
+from django.db.models import Q
+
+from hearthline.callcontrol import recordings, recovery
+from hearthline.callcontrol.conductor import Conductor
+from hearthline.calls import call_events as ev
+from hearthline.calls.call_state import Phase
+from hearthline.calls.models import HandOver, HandOverState, Node
+from hearthline.dialing import services as dialing
+from hearthline.lib import clock
+from hearthline.realtime.audiences import STAFF
+from hearthline.switch import port
+
+logger = logging.getLogger(__name__)
+
+# In looks, each `reconcile_every_s` (5 s) apart. A leg is judged on its second look, so that one which is just being made
+# or just hung up is left alone.
+LOOKS_BEFORE_ACTING = 2
+ORPHAN_BOUND_S = 15  # a leg that belongs to nobody is hung up within this
+MISSED_HANG_UP_BOUND_S = 15  # a hang-up that nobody heard ends its call within this
+UNDRIVEN_BOUND_S = 10  # an open call that nobody drives (its actor broke) is taken up within this
+HANDOVER_BOUND_S = 60  # a hand-over of a call that is over is ended within this
+LEASE_BOUND_S = 10  # beyond its own expiry, an undialled assignment goes back within this
+RECORDING_BOUND_S = 90  # a recording whose end nobody told is finished within this after its call
+
+
+class Reconciler:
+    def __init__(self, conductor: Conductor) -> None:
+        self._conductor = conductor
+        self._orphans: dict[str, int] = {}  # leg → in how many looks it belonged to nobody
+        self._missing: dict[tuple[str, str], int] = {}  # (call, leg) → in how many looks the switch did not know it
+
+    async def run(self) -> None:
+        while True:
+            await asyncio.sleep(settings.HEARTHLINE.reconcile_every_s)
+            try:
+                await self.look()
+            except port.SwitchError as error:
+                logger.warning("the switch could not be compared with the database: %s", error.message)
+            except Exception:
+                logger.exception("the reconciler failed; it looks again soon")
+
+    async def look(self) -> None:
+        """One comparison. Raises SwitchError when the switch cannot be asked."""
+        conductor = self._conductor
+        await conductor.database.run(housekeeping)
+        if not conductor.node_here:
+            return
+        snapshots = {s.leg: s for s in await conductor.switch.legs()}
+        await recovery.take_up_calls(conductor)
+        for actor in list(conductor.actors.values()):
+            if actor.out_of_step:
+                await actor.resync()
+                actor.tell(ev.NodeBack(conductor.moments.now()))
+        self._replay_missed(snapshots)
+        await self._end_orphans(set(snapshots))
+        await recovery.take_up_lines(conductor, snapshots)
+        await self._heartbeat()
+
+    def _replay_missed(self, snapshots: dict[str, port.LegSnapshot]) -> None:
+        conductor = self._conductor
+        seen: dict[tuple[str, str], int] = {}
+        for actor in list(conductor.actors.values()):
+            for event in recovery.missed(actor.state, snapshots, conductor.moments.now()):
+                key = (actor.id, f"{type(event).__name__}:{getattr(event, 'leg', '')}")
+                seen[key] = self._missing.get(key, 0) + 1
+                if seen[key] >= LOOKS_BEFORE_ACTING:
+                    logger.warning("call %s: %s was missed and is replayed", actor.id, type(event).__name__)
+                    actor.tell(event)
+        self._missing = seen
+
+    async def _end_orphans(self, legs: set[str]) -> None:
+        conductor = self._conductor
+        now = {leg: self._orphans.get(leg, 0) + 1 for leg in legs if recovery.is_orphan(conductor, leg)}
+        await recovery.hang_up_orphans(conductor, {leg for leg, looks in now.items() if looks >= LOOKS_BEFORE_ACTING})
+        self._orphans = now
+
+    async def _heartbeat(self) -> None:
+        load = asdict(await self._conductor.switch.load())
+        await self._conductor.database.run(heartbeat, self._conductor.node, load)
+        payload = {"node": self._conductor.node, "reason": "", "load": load}
+        await self._conductor.database.run(self._conductor.bus.publish, "node.measured", payload, audiences=(STAFF,))
+
+
+def heartbeat(node: str, load: dict[str, object]) -> None:
+    Node.objects.update_or_create(
+        name=node, defaults={"heartbeat_at": clock.now(), "load": load}, create_defaults={
+            "engine": "embedded", "heartbeat_at": clock.now(), "load": load,
+        },
+    )  # fmt: skip
+
+
+def housekeeping() -> None:
+    """What needs no switch."""
+    now = clock.now()
+    dialing.expire_leases(now)
+    recordings.finish_abandoned(now)
+    _end_stuck_handovers()
+
+
+def _end_stuck_handovers() -> None:
+    """Hand-overs whose call has closed, or whose contact is gone, without them."""
+    now = clock.now()
+    over = Q(attempt__phase=Phase.CLOSED.value) | Q(attempt__ended_at__lt=now - timedelta(seconds=HANDOVER_BOUND_S))
+    stuck = HandOver.objects.filter(over, ended_at=None)
+    ids = list(stuck.values_list("pk", flat=True)[:100])
+    if ids:
+        HandOver.objects.filter(pk__in=ids, state=HandOverState.COMPLETED).update(ended_at=now)
+        HandOver.objects.filter(pk__in=ids, ended_at=None).update(ended_at=now, state=HandOverState.CONTACT_GONE)

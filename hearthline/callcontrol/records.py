@@ -1,0 +1,259 @@
+"""What call control writes about calls. Each function is one transaction and runs in a thread of `Database`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from django.conf import settings
+from django.db import IntegrityError, transaction
+from django.db.models import F
+from django.utils.translation import gettext as _
+
+from hearthline.callcontrol.translation import id_of, leg_of
+from hearthline.callcontrol.trunks import ChosenTrunk, choose_trunk
+from hearthline.calls import call_effects as fx
+from hearthline.calls import machine
+from hearthline.calls.announcements import tell_call, tell_handover
+from hearthline.calls.call_state import CallState, Limits, Phase, from_json, to_json
+from hearthline.calls.commands import Dial
+from hearthline.calls.models import Attempt, HandOver, HandOverState, Line, LineState, Shift
+from hearthline.calls.outcomes import dispose
+from hearthline.calls.settlement import record_telephone
+from hearthline.dialing import services as dialing
+from hearthline.dialing.models import Assignment, AssignmentState
+from hearthline.lib import clock
+from hearthline.lib.errors import ConflictError, NotFoundError
+from hearthline.lib.ids import derived_id
+
+LEASE_SLACK_S = 300  # beyond everything that a call may last
+
+_OVER = {
+    HandOverState.DECLINED, HandOverState.UNANSWERED, HandOverState.CANCELLED, HandOverState.CONTACT_GONE,
+    HandOverState.FAILED,
+}  # fmt: skip
+
+
+class StaleStateError(Exception):
+    """Somebody else wrote the call's state meanwhile; here it is."""
+
+    def __init__(self, attempt: Attempt, state: CallState) -> None:
+        super().__init__(str(attempt.pk))
+        self.attempt = attempt
+        self.state = state
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    attempt: Attempt  # with campaign, contact, assignment, operator
+    state: CallState
+    effects: tuple[fx.Effect, ...]
+    trunk: ChosenTrunk | None  # None: this assignment was dialled before; nothing is to be rung
+    caller_id: str = ""
+
+
+@dataclass(slots=True)
+class Seen:
+    """Media statistics that go with a transition: the contact's until now, the operator's since the answer."""
+
+    contact: dict[str, Any] = field(default_factory=dict)
+    operator: dict[str, Any] = field(default_factory=dict)
+
+
+def start_attempt(command: Dial, *, node: str, channels: dict[int, int], at: float) -> Started:
+    """Check everything once more and write the attempt.
+
+    Raises ConflictError (lease, shift, line), NotFoundError, NoTrunkError.
+    """
+    now = clock.from_timestamp(at)
+    with transaction.atomic():
+        assignment = _assignment_of(command)
+        attempt_id = derived_id(assignment.pk, "attempt")  # one try per assignment: the same key press is the same call
+        earlier = Attempt.objects.select_related(*RELATED).filter(pk=attempt_id).first()
+        if earlier is not None:
+            return Started(earlier, from_json(earlier.machine), (), None)
+        if assignment.state != AssignmentState.ACTIVE or assignment.lease_expires_at <= now:
+            raise ConflictError(_("The time to call this contact has passed. Take the next one."))
+        line = Line.objects.filter(user=assignment.operator, state__in=(LineState.OPEN, LineState.OPENING)).first()
+        if line is None or line.node_id != node:
+            raise ConflictError(_("Your line is not open. Open it, then dial."))
+        shift = Shift.objects.filter(operator=assignment.operator, ended_at=None).first()
+        if shift is None or shift.on_break:
+            raise ConflictError(_("You are not on shift. Go on with the shift, then dial."))
+        trunk = choose_trunk(channels)
+        limits = limits_of(assignment.campaign.max_duration_s)
+        state, effects = machine.begin(
+            attempt=str(attempt_id), contact=leg_of(attempt_id), operator=leg_of(line.pk), limits=limits,
+            record=assignment.campaign.record_calls, at=at,
+        )  # fmt: skip
+        attempt = Attempt(
+            pk=attempt_id, assignment=assignment, contact=assignment.contact, campaign=assignment.campaign,
+            operator=assignment.operator, shift=shift, line=line, trunk_id=trunk.id, node_id=node,
+            phase=state.phase.value, machine=to_json(state), dialled_at=now,
+        )  # fmt: skip
+        try:
+            with transaction.atomic():
+                attempt.save(force_insert=True)
+        except IntegrityError as error:
+            raise ConflictError(_("Your line still has another call. Hang it up first.")) from error
+        dialing.dial_begun(assignment, command.fence, lease_s=_longest(limits))
+        Shift.objects.filter(pk=shift.pk).update(calls=F("calls") + 1)
+        write_effects(attempt, state, effects, at)
+    return Started(attempt, state, effects, trunk, assignment.campaign.caller_id or trunk.caller_id)
+
+
+def limits_of(max_duration_s: int) -> Limits:
+    exchange = settings.HEARTHLINE
+    return Limits(
+        ring_s=exchange.ring_timeout_s,
+        manager_ring_s=exchange.manager_ring_timeout_s,
+        max_duration_s=max_duration_s,
+        grace_s=exchange.line_grace_s,
+        wrap_up_s=exchange.wrap_up_lease_s,
+    )
+
+
+RELATED = ("campaign", "contact", "assignment", "operator", "line")
+
+
+def _assignment_of(command: Dial) -> Assignment:
+    assignment = (
+        Assignment.objects.select_related("campaign", "contact", "operator")
+        .filter(pk=command.assignment, operator__pk=command.user)
+        .first()
+    )
+    if assignment is None or not assignment.operator.is_active:
+        raise NotFoundError(_("There is no such contact with you. Take the next one."))
+    if assignment.fence != command.fence:
+        raise ConflictError(_("This page is out of date. Reload it, then dial."))
+    return assignment
+
+
+def _longest(limits: Limits) -> int:
+    """From here on the call's own timers end it; the lease only has to outlast them. Seconds."""
+    return limits.ring_s + limits.max_duration_s + limits.wrap_up_s + LEASE_SLACK_S
+
+
+def write_transition(
+    attempt: Attempt,
+    version: int,
+    state: CallState,
+    effects: tuple[fx.Effect, ...],
+    *,
+    at: float,
+    seen: Seen,
+    also: HandOver | Line | None = None,
+) -> None:
+    """Write the state as `version` + 1 with everything that its effects ask to be kept and told.
+
+    `also`: a hand-over to create, or the line on which the operator is back. Raises StaleStateError.
+    """
+    with transaction.atomic():
+        _apply_evidence(attempt, state, effects, seen)
+        if isinstance(also, Line):
+            attempt.line = also
+        written = Attempt.objects.filter(pk=attempt.pk, version=version).update(
+            version=version + 1, phase=attempt.phase, machine=attempt.machine, line=attempt.line,
+            **{name: getattr(attempt, name) for name in EVIDENCE},
+        )  # fmt: skip
+        if written != 1:
+            fresh = Attempt.objects.select_related(*RELATED).get(pk=attempt.pk)
+            raise StaleStateError(fresh, from_json(fresh.machine))
+        if isinstance(also, HandOver):
+            also.attempt = attempt
+            also.save(force_insert=True)
+        write_effects(attempt, state, effects, at)
+    attempt.version = version + 1
+
+
+EVIDENCE = (
+    "ringing_at", "answered_at", "operator_left_at", "ended_at", "ended_by", "cause", "sip_status", "talk_ms",
+    "contact_stats", "operator_stats",
+)  # fmt: skip
+
+
+def _apply_evidence(attempt: Attempt, state: CallState, effects: tuple[fx.Effect, ...], seen: Seen) -> None:
+    attempt.phase, attempt.machine = state.phase.value, to_json(state)
+    attempt.ringing_at = _moment(state.ringing_at)
+    attempt.answered_at = _moment(state.answered_at)
+    attempt.operator_left_at = _moment(state.operator_left_at)
+    attempt.ended_at = _moment(state.ended_at)
+    attempt.ended_by, attempt.cause, attempt.sip_status = state.ended_by, state.cause, state.sip_status
+    attempt.talk_ms = state.talked_ms
+    for effect in effects:
+        if isinstance(effect, fx.KeepStats):
+            attempt.contact_stats = effect.stats
+        elif isinstance(effect, fx.TakeStats) and seen.contact:
+            attempt.contact_stats = seen.contact
+    if not attempt.contact_stats and state.operator_left_at is not None:
+        attempt.contact_stats = seen.contact  # the switch said nothing at the end: what it said last
+    if seen.operator:
+        attempt.operator_stats = seen.operator
+
+
+def write_effects(attempt: Attempt, state: CallState, effects: tuple[fx.Effect, ...], at: float) -> None:
+    """Within the caller's transaction."""
+    moment = clock.from_timestamp(at)
+    for effect in effects:
+        match effect:
+            case fx.NoteHandOver():
+                _note_handover(attempt, effect, moment)
+            case fx.PayTelephone():
+                record_telephone(attempt)
+            case fx.AutoDispose(outcome=outcome):
+                dispose(attempt, now=moment, outcome=outcome)
+            case fx.AutoWrapUp():
+                dispose(attempt, now=moment, outcome="not_wrapped_up")
+            case fx.Tell(name=name) if name.startswith("call."):
+                tell_call(name, attempt, phase=state.phase.value, at=at, **_call_details(name, state, effect.details))
+
+
+def _call_details(name: str, state: CallState, details: dict[str, Any]) -> dict[str, Any]:
+    if name != "call.ended":
+        return details
+    return {
+        "by": state.ended_by,
+        "cause": state.cause,
+        "outcome": details.get("outcome", ""),
+        "talk_ms": state.talked_ms,
+        "answered": state.answered,
+    }
+
+
+def _note_handover(attempt: Attempt, effect: fx.NoteHandOver, moment: datetime) -> None:
+    handover = HandOver.objects.select_related("manager").get(pk=effect.handover)
+    name, reason = f"handover.{effect.state}", ""
+    if effect.leg:
+        handover.leg = id_of(effect.leg)
+    if effect.state == "over":  # contact and manager have finished
+        handover.ended_at = moment
+        name = "handover.ended"
+    elif effect.state == "moved":  # the same manager, on a new line
+        name = ""
+    else:
+        handover.state = HandOverState(effect.state)
+        if handover.state == HandOverState.BRIEFING:
+            handover.answered_at = moment
+            name = "handover.answered"
+        elif handover.state == HandOverState.COMPLETED:
+            handover.completed_at = moment
+        elif handover.state in _OVER:
+            handover.ended_at = moment
+    handover.save(update_fields=["leg", "state", "answered_at", "completed_at", "ended_at"])
+    if name:
+        tell_handover(name, handover, attempt, at=moment.timestamp(), reason=reason)
+
+
+def open_attempts(node: str) -> list[Attempt]:
+    """Every attempt of this node whose machine has not closed."""
+    rows = Attempt.objects.select_related(*RELATED).filter(node=node).exclude(phase=Phase.CLOSED.value)
+    return list(rows.order_by("dialled_at")[:10_000])
+
+
+def load_attempt(attempt: str) -> Attempt | None:
+    return Attempt.objects.select_related(*RELATED).filter(pk=attempt).first()
+
+
+def _moment(at: float | None) -> datetime | None:
+    return clock.from_timestamp(at) if at is not None else None

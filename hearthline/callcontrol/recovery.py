@@ -1,0 +1,134 @@
+"""Taking up what is there: at the start, after the switch was away, and (by the reconciler) every few seconds.
+
+The database says which calls there should be, `switch.legs()` which legs there are. Hang-ups that nobody heard are
+replayed, answers too; then every call asks once more for its arrangement. Legs that belong to nobody are hung up.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+from hearthline.callcontrol import lines, records
+from hearthline.callcontrol.translation import id_of, leg_of, stats_json
+from hearthline.calls import call_events as ev
+from hearthline.calls.call_state import BEFORE_ANSWER, LIVE, CallState, Phase, from_json
+from hearthline.calls.models import Attempt
+from hearthline.switch import port
+
+if TYPE_CHECKING:
+    from hearthline.callcontrol.conductor import Conductor
+
+logger = logging.getLogger(__name__)
+
+LOST_CAUSE = 41  # Q.850 temporary failure: the leg went while nobody watched
+ORPHAN_CAUSE = 31  # Q.850 normal, unspecified: a leg that belongs to no call
+
+
+async def recover(conductor: Conductor, *, at: float) -> None:
+    """Bring calls, lines and legs into step. Raises SwitchError when the switch cannot be asked."""
+    snapshots = {s.leg: s for s in await conductor.switch.legs()}
+    await take_up_lines(conductor, snapshots)
+    await take_up_calls(conductor)
+    for actor in list(conductor.actors.values()):
+        await actor.resync()
+        for event in missed(actor.state, snapshots, at):
+            actor.tell(event)
+        actor.tell(ev.NodeBack(at))
+    await hang_up_orphans(conductor, set(snapshots))
+
+
+async def take_up_calls(conductor: Conductor) -> int:
+    """Drive the open calls of this node that nobody drives yet. Returns how many those were."""
+    taken = 0
+    for attempt in await conductor.database.run(records.open_attempts, conductor.node):
+        if str(attempt.pk) in conductor.actors:
+            continue
+        try:
+            state = from_json(attempt.machine)
+        except ValueError:
+            logger.exception("call %s cannot be taken up; it is closed as a failure of the network", attempt.pk)
+            state = _failed_state(attempt)
+        conductor.adopt(attempt, state)
+        taken += 1
+    return taken
+
+
+async def take_up_lines(conductor: Conductor, snapshots: dict[str, port.LegSnapshot]) -> None:
+    for line in await conductor.database.run(lines.open_lines, conductor.node):
+        leg = leg_of(line.pk)
+        if leg in snapshots:
+            conductor.line_desk.adopt(line)
+            if snapshots[leg].state is port.LegState.UP:
+                await conductor.database.run(lines.line_is_up, line.pk)
+        else:
+            conductor.line_desk.forget(leg)
+            await conductor.database.run(lines.line_is_gone, line.pk, "node_lost")
+
+
+def missed(state: CallState, snapshots: dict[str, port.LegSnapshot], at: float) -> list[ev.CallEvent]:
+    """What must have happened to a call's legs while nobody watched."""
+    if state.phase not in LIVE:
+        return []
+    events: list[ev.CallEvent] = []
+    contact = snapshots.get(state.contact)
+    if state.contact_here and (contact is None or contact.state is port.LegState.GONE):
+        return [
+            ev.HungUp(state.contact, at, LOST_CAUSE, ev.Cut.SWITCH, None, stats_json(contact.stats) if contact else {})
+        ]
+    if contact is not None and state.phase in BEFORE_ANSWER:
+        events += _missed_before_answer(state, contact, at)
+    if state.operator_here and _gone(state.operator, snapshots) and state.operator_left_at is None:
+        events.append(ev.HungUp(state.operator, at, LOST_CAUSE, ev.Cut.SWITCH))
+    manager = state.manager
+    if manager is not None and manager.leg and manager.here:
+        if _gone(manager.leg, snapshots):
+            events.append(ev.HungUp(manager.leg, at, LOST_CAUSE, ev.Cut.SWITCH))
+        elif not manager.talking and snapshots[manager.leg].state is port.LegState.UP:
+            events.append(ev.Answered(manager.leg, snapshots[manager.leg].answered_at or at))
+    return events
+
+
+def _missed_before_answer(state: CallState, contact: port.LegSnapshot, at: float) -> list[ev.CallEvent]:
+    match contact.state:
+        case port.LegState.RINGING if state.phase is Phase.DIALLING:
+            return [ev.Ringing(state.contact, at)]
+        case port.LegState.EARLY if state.phase is not Phase.EARLY:
+            return [ev.EarlyMedia(state.contact, at)]
+        case port.LegState.UP:
+            return [ev.Answered(state.contact, contact.answered_at or at)]
+        case _:
+            return []
+
+
+def _gone(leg: str, snapshots: dict[str, port.LegSnapshot]) -> bool:
+    snapshot = snapshots.get(leg)
+    return snapshot is None or snapshot.state is port.LegState.GONE
+
+
+async def hang_up_orphans(conductor: Conductor, legs: set[str]) -> int:
+    """Hang up those of `legs` that belong to no call and no line. Returns how many."""
+    orphans = [leg for leg in legs if is_orphan(conductor, leg)]
+    for leg in orphans:
+        logger.warning("leg %s belongs to nobody; it is hung up", leg)
+        await conductor.switch.hang_up(leg, ORPHAN_CAUSE)
+    return len(orphans)
+
+
+def is_orphan(conductor: Conductor, leg: str) -> bool:
+    # a leg that is no UUID was not made by call control (a robot, a person at the switch's own console): leave it alone
+    return leg not in conductor.owned_legs() and leg not in conductor.line_desk.legs() and id_of(leg) is not None
+
+
+def _failed_state(attempt: Attempt) -> CallState:
+    """A state that ends by the next look at the switch: the contact's leg belongs to it, so it is hung up with it."""
+    answered = attempt.answered_at.timestamp() if attempt.answered_at else None
+    return CallState(
+        attempt=str(attempt.pk),
+        contact=leg_of(attempt.pk),
+        operator=leg_of(attempt.line_id),
+        limits=records.limits_of(attempt.campaign.max_duration_s),
+        phase=Phase.TALKING if answered else Phase.RINGING,
+        dialled_at=attempt.dialled_at.timestamp(),
+        answered_at=answered,
+    )
