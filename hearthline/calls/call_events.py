@@ -126,12 +126,13 @@ class HoldAsked:
 
 @dataclass(frozen=True, slots=True)
 class TransferAsked:
-    """`leg` is the id chosen for a phone's leg; empty for a manager with a line."""
+    """`leg` is the id chosen for a phone's leg; empty for a manager with a line. `ring_s` 0: as the call's limits say."""
 
     at: float
     handover: str
     via: Via
     leg: str = ""
+    ring_s: int = 0
 
 
 @dataclass(frozen=True, slots=True)

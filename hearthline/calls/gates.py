@@ -43,9 +43,10 @@ def attempt_for_staff(user: Person, id: Id) -> Attempt:
 def recording_for_listener(user: Person, id: Id) -> Recording:
     """A complete recording, for owners of the campaign's organisation, moderators and admins."""
     rows = Recording.objects.select_related("attempt").filter(pk=_uuid(id), duration_ms__isnull=False)
-    if _active(user).role not in _STAFF:
+    person = _active(user)
+    if person.role not in _STAFF:
         rows = rows.filter(
-            attempt__campaign__organisation__memberships__user=user,
+            attempt__campaign__organisation__memberships__user=person,
             attempt__campaign__organisation__memberships__level=MembershipLevel.OWNER,
         )
     recording = rows.first()

@@ -225,7 +225,7 @@ def _transfer_asked(turn: Turn, event: ev.TransferAsked) -> None:
     turn.add(NoteHandOver(event.handover, "ringing", event.leg))
     if event.via is Via.PHONE:
         turn.add(RingManager(event.handover, event.leg))
-    turn.start("manager_ring", event.at + state.limits.manager_ring_s)
+    turn.start("manager_ring", event.at + (event.ring_s or state.limits.manager_ring_s))
     turn.tell("handover.ringing", handover=event.handover)
 
 

@@ -16,7 +16,7 @@ from django.utils.translation import gettext as _
 from hearthline.calls import settlement
 from hearthline.calls.announcements import tell_call, tell_contact_disposed, tell_shift
 from hearthline.calls.models import Attempt, Shift
-from hearthline.campaigns.models import Disposition
+from hearthline.campaigns.models import ContactState, Disposition
 from hearthline.dialing import services as dialing
 from hearthline.dialing.models import Assignment, AssignmentState
 from hearthline.lib.errors import ConflictError
@@ -53,30 +53,12 @@ def dispose(
     the attempt was wrapped up before.
     """
     _claim(attempt, now)
-    payable_word = disposition.payable if disposition is not None else None
-    verdict = settlement.judge(
-        settlement.evidence_of(attempt),
-        disposition_payable=payable_word,
-        min_talk_s=attempt.campaign.min_talk_s,
-    )
-    money = settlement.settle(attempt, verdict)
-    attempt.wrapped_up_at = now
-    attempt.disposition = disposition
-    attempt.auto_outcome = outcome
-    attempt.payable = verdict.payable
-    attempt.not_payable_reason = verdict.reason
-    attempt.charged_minor, attempt.earned_minor = money.charged.minor, money.earned.minor
     if result is not None:
         attempt.result = result
     if notes is not None:
         attempt.notes = notes
-    attempt.save(
-        update_fields=[
-            "disposition", "auto_outcome", "payable", "not_payable_reason", "charged_minor", "earned_minor",
-            "result", "notes",
-        ]
-    )  # fmt: skip
-    applied = dialing.apply_outcome(
+    # the contact and the campaign's counts first, the ledger last: the order in which a claim locks them, too
+    contact = dialing.apply_outcome(
         contact=attempt.contact,
         operator=attempt.operator,
         disposition=disposition,
@@ -85,13 +67,30 @@ def dispose(
         notes=attempt.notes,
         talk_ms=attempt.talk_ms,
         call_back_at=call_back_at,
+        attempt=attempt.pk,
     )
+    retry_at = contact.next_attempt_at if contact.state == ContactState.RETRY else None
     Assignment.objects.filter(pk=attempt.assignment_id, state=AssignmentState.ACTIVE).update(
         state=AssignmentState.CLOSED, closed_at=now
     )
+    verdict = settlement.judge(
+        settlement.evidence_of(attempt),
+        disposition_payable=disposition.payable if disposition is not None else None,
+        min_talk_s=attempt.campaign.min_talk_s,
+    )
+    money = settlement.settle(attempt, verdict)
+    attempt.wrapped_up_at, attempt.disposition, attempt.auto_outcome = now, disposition, outcome
+    attempt.payable, attempt.not_payable_reason = verdict.payable, verdict.reason
+    attempt.charged_minor, attempt.earned_minor = money.charged.minor, money.earned.minor
+    attempt.save(
+        update_fields=[
+            "disposition", "auto_outcome", "payable", "not_payable_reason", "charged_minor", "earned_minor",
+            "result", "notes",
+        ]
+    )  # fmt: skip
     _count(attempt)
-    _tell(attempt, applied.state, applied.next_attempt_at, now)
-    return outcome_of(attempt, applied.next_attempt_at)
+    _tell(attempt, contact.state, retry_at, now)
+    return outcome_of(attempt, retry_at)
 
 
 def outcome_of(attempt: Attempt, retry_at: datetime | None) -> Outcome:

@@ -17,7 +17,7 @@ from hearthline.calls.call_state import LIVE, Phase, from_json, to_json
 from hearthline.calls.models import Attempt, HandOver, HandOverState, Shift
 from hearthline.calls.outcomes import Outcome, dispose, outcome_of
 from hearthline.campaigns.forms import clean_result
-from hearthline.campaigns.models import Campaign, CampaignState, Disposition
+from hearthline.campaigns.models import Campaign, CampaignState, ContactState, Disposition
 from hearthline.dialing import services as dialing
 from hearthline.dialing.models import Assignment, AssignmentState
 from hearthline.lib import clock
@@ -81,7 +81,7 @@ def end_shift(*, operator: User) -> Shift:
             raise ConflictError(_("Finish the call and save its result first, then end the shift."))
         assignment = Assignment.objects.filter(operator=operator, state=AssignmentState.ACTIVE).first()
         if assignment is not None:
-            dialing.release(assignment=assignment, reason="shift_ended")
+            dialing.release(assignment, "shift_ended")
         if Shift.objects.filter(pk=shift.pk, ended_at=None).update(ended_at=now) != 1:
             raise ConflictError(_("This shift has ended already."))
         shift.ended_at = now
@@ -210,8 +210,8 @@ def _disposition_of(campaign: Campaign, disposition: int) -> Disposition:
 def _same_again(row: Attempt, disposition: int) -> Outcome:
     if row.disposition_id != disposition:
         raise AlreadyWrappedUpError(_("This call is wrapped up already."))
-    row.contact.refresh_from_db(fields=["next_attempt_at"])
-    return outcome_of(row, row.contact.next_attempt_at)
+    retry_at = row.contact.next_attempt_at if row.contact.state == ContactState.RETRY else None
+    return outcome_of(row, retry_at)
 
 
 def _bounded(campaign: Campaign, fields: Mapping[str, Any]) -> dict[str, Any]:

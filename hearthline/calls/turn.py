@@ -198,7 +198,7 @@ def contact_is_gone(turn: Turn, event: ev.HungUp) -> None:
         cause=event.cause, sip_status=event.sip_status,
         parting=tuple(p for p in turn.state.parting if p != state.contact),
     )  # fmt: skip
-    if event.stats:
+    if event.stats and state.phase is not Phase.HANDED_OVER:  # what the manager said is no evidence for the operator
         turn.add(KeepStats(event.stats))
     if state.phase in BEFORE_ANSWER:
         outcome = outcome_of(state, event.cause, event.sip_status)
