@@ -1,0 +1,302 @@
+// A person's line: one RTCPeerConnection for the shift. Its SDP travels over the web session; the browser learns no number.
+
+import { Refusal } from "../net/post.ts";
+import type { Quality } from "./quality.ts";
+import { qualityOf } from "./quality.ts";
+
+export type LineState = "closed" | "opening" | "open" | "reconnecting" | "taken_over";
+export type MicrophoneTrouble = "denied" | "missing" | "busy" | "unplugged" | "insecure" | "network";
+
+export interface LineHandlers {
+  /** Ask the exchange: the offer there, the answer back. `line` names the existing one when it is renewed. */
+  open(offer: string, line: string): Promise<{ line: string; answer: string }>;
+  close(line: string): Promise<void>;
+  state(state: LineState, note: { awayMs?: number }): void;
+  microphone(stream: MediaStream): void;
+  trouble(trouble: MicrophoneTrouble): void;
+  failed(refusal: Refusal): void;
+  quality(quality: Quality): void;
+}
+
+const GATHER_MS = 600; // the switch is ICE-lite and needs none of our candidates; another engine may like them
+const DISCONNECTED_MS = 1500;
+const RENEW_PAUSE_MS = 1500;
+const QUALITY_EVERY_MS = 2000;
+const CONNECT_MS = 15_000;
+
+export class Line {
+  id: string;
+  state: LineState = "closed";
+  muted = false;
+  private peer: RTCPeerConnection | undefined;
+  private stream: MediaStream | undefined;
+  private deviceId: string | undefined;
+  private renewTimer: number | undefined;
+  private renewing = false;
+  private awaySince: number | undefined;
+  private counted = { received: 0, lost: 0 };
+  private qualityTimer: number | undefined;
+
+  constructor(
+    private readonly audio: HTMLAudioElement,
+    private readonly handlers: LineHandlers,
+    existing = "",
+  ) {
+    this.id = existing;
+    window.addEventListener("online", () => this.renewSoon(0));
+    const connection = (navigator as { connection?: EventTarget }).connection;
+    connection?.addEventListener("change", () => this.renewSoon(300));
+    navigator.mediaDevices?.addEventListener("devicechange", () => void this.devicesChanged());
+  }
+
+  /** Ask for the microphone and open. Safe to call again. */
+  async open(deviceId?: string): Promise<void> {
+    if (this.state === "opening") return;
+    this.to("opening");
+    try {
+      await this.takeMicrophone(deviceId);
+      await this.connect();
+    } catch (error) {
+      this.drop();
+      this.to("closed");
+      if (error instanceof Refusal) this.handlers.failed(error);
+      else this.handlers.trouble(troubleOf(error));
+    }
+  }
+
+  async close(): Promise<void> {
+    const id = this.id;
+    this.drop();
+    this.id = "";
+    this.to("closed");
+    if (id) await this.handlers.close(id);
+  }
+
+  /** Another page has this line now: let go without a word to the exchange. */
+  takenOver(): void {
+    this.drop();
+    this.id = "";
+    this.to("taken_over");
+  }
+
+  /** The exchange says the line is gone. */
+  gone(): void {
+    if (this.state === "closed" || this.state === "taken_over") return;
+    this.drop();
+    this.id = "";
+    this.to("closed");
+  }
+
+  setMuted(muted: boolean): void {
+    this.muted = muted;
+    for (const track of this.stream?.getAudioTracks() ?? []) track.enabled = !muted;
+  }
+
+  /** Change the microphone within the open line. */
+  async useMicrophone(deviceId: string): Promise<void> {
+    this.deviceId = deviceId;
+    if (!this.peer) return;
+    try {
+      await this.takeMicrophone(deviceId);
+      const track = this.stream?.getAudioTracks()[0];
+      if (track) await this.peer.getSenders()[0]?.replaceTrack(track);
+    } catch (error) {
+      this.handlers.trouble(troubleOf(error));
+    }
+  }
+
+  /** For tests and for the page's own look at what comes in. */
+  get connection(): RTCPeerConnection | undefined {
+    return this.peer;
+  }
+
+  private to(state: LineState, note: { awayMs?: number } = {}): void {
+    if (this.state === state) return;
+    this.state = state;
+    this.handlers.state(state, note);
+  }
+
+  private async takeMicrophone(deviceId?: string): Promise<void> {
+    if (!navigator.mediaDevices) throw new DOMException("no secure context", "SecurityError");
+    const wanted = deviceId ?? this.deviceId;
+    const stream = await navigator.mediaDevices.getUserMedia({
+      audio: {
+        ...(wanted ? { deviceId: { ideal: wanted } } : {}),
+        echoCancellation: true,
+        noiseSuppression: true,
+        autoGainControl: true,
+        channelCount: 1,
+      },
+    });
+    this.stopMicrophone();
+    this.stream = stream;
+    this.deviceId = stream.getAudioTracks()[0]?.getSettings().deviceId ?? wanted;
+    for (const track of stream.getAudioTracks()) {
+      track.enabled = !this.muted;
+      track.addEventListener("ended", () => void this.microphoneLost(track));
+    }
+    this.handlers.microphone(stream);
+  }
+
+  private async microphoneLost(track: MediaStreamTrack): Promise<void> {
+    if (!this.stream?.getAudioTracks().includes(track) || !this.peer) return;
+    this.deviceId = undefined;
+    this.handlers.trouble("unplugged");
+    await this.useAnyMicrophone();
+  }
+
+  private async devicesChanged(): Promise<void> {
+    const track = this.stream?.getAudioTracks()[0];
+    if (this.peer && track?.readyState === "ended") await this.useAnyMicrophone();
+  }
+
+  private async useAnyMicrophone(): Promise<void> {
+    const devices = await navigator.mediaDevices.enumerateDevices();
+    const first = devices.find((device) => device.kind === "audioinput" && device.deviceId);
+    if (first) await this.useMicrophone(first.deviceId);
+  }
+
+  /** A new peer connection; the exchange keeps the line (and the call on it) when `id` names one within the grace time. */
+  private async connect(): Promise<void> {
+    this.dropPeer();
+    const peer = new RTCPeerConnection({ iceServers: [], bundlePolicy: "max-bundle" });
+    this.peer = peer;
+    for (const track of this.stream?.getAudioTracks() ?? []) peer.addTrack(track, this.stream as MediaStream);
+    peer.ontrack = (event) => {
+      this.audio.srcObject = event.streams[0] ?? new MediaStream([event.track]);
+      void this.audio.play().catch(() => undefined); // browsers allow it while the microphone is in use
+    };
+    peer.onconnectionstatechange = () => this.connectionChanged(peer);
+    await this.negotiate(peer, false);
+    await connected(peer);
+    this.qualityTimer = window.setInterval(() => void this.measure(peer), QUALITY_EVERY_MS);
+    this.to("open");
+  }
+
+  private async negotiate(peer: RTCPeerConnection, iceRestart: boolean): Promise<void> {
+    await peer.setLocalDescription(await peer.createOffer({ iceRestart }));
+    await gathered(peer);
+    const { line, answer } = await this.handlers.open(peer.localDescription?.sdp ?? "", this.id);
+    this.id = line;
+    await peer.setRemoteDescription({ type: "answer", sdp: answer });
+  }
+
+  private connectionChanged(peer: RTCPeerConnection): void {
+    if (peer !== this.peer) return;
+    if (peer.connectionState === "connected") {
+      window.clearTimeout(this.renewTimer);
+      if (this.awaySince !== undefined) {
+        const awayMs = performance.now() - this.awaySince;
+        this.awaySince = undefined;
+        this.to("open", { awayMs });
+      }
+    } else if (peer.connectionState === "disconnected") {
+      this.noteAway();
+      this.renewSoon(DISCONNECTED_MS);
+    } else if (peer.connectionState === "failed") {
+      this.noteAway();
+      this.renewSoon(0);
+    }
+  }
+
+  private noteAway(): void {
+    this.awaySince ??= performance.now();
+    if (this.state === "open") this.to("reconnecting");
+  }
+
+  private renewSoon(inMs: number): void {
+    if (!this.peer || !this.id || (this.state !== "open" && this.state !== "reconnecting")) return;
+    window.clearTimeout(this.renewTimer);
+    this.renewTimer = window.setTimeout(() => void this.renew(), inMs);
+  }
+
+  /** The network changed: restart ICE on the same connection, or build a new one when that is refused. */
+  private async renew(): Promise<void> {
+    const peer = this.peer;
+    if (!peer || this.renewing) return;
+    this.renewing = true;
+    try {
+      if (peer.connectionState === "closed" || peer.signalingState !== "stable") await this.connect();
+      else await this.negotiate(peer, true);
+    } catch (error) {
+      if (error instanceof Refusal && error.answered) {
+        this.gone();
+        this.handlers.failed(error);
+      } else if (this.peer) {
+        this.renewTimer = window.setTimeout(() => void this.renew(), RENEW_PAUSE_MS);
+      }
+    } finally {
+      this.renewing = false;
+    }
+  }
+
+  private async measure(peer: RTCPeerConnection): Promise<void> {
+    if (peer.connectionState !== "connected") return;
+    const report = await peer.getStats();
+    const entries = [...report.values()] as (Record<string, unknown> & { type: string; id: string })[];
+    const [quality, counted] = qualityOf(entries, this.counted);
+    this.counted = counted;
+    this.handlers.quality(quality);
+  }
+
+  private stopMicrophone(): void {
+    for (const track of this.stream?.getTracks() ?? []) track.stop();
+    this.stream = undefined;
+  }
+
+  private dropPeer(): void {
+    window.clearTimeout(this.renewTimer);
+    window.clearInterval(this.qualityTimer);
+    if (this.peer) {
+      this.peer.onconnectionstatechange = null;
+      this.peer.close();
+    }
+    this.peer = undefined;
+    this.counted = { received: 0, lost: 0 };
+  }
+
+  private drop(): void {
+    this.dropPeer();
+    this.stopMicrophone();
+    this.awaySince = undefined;
+    this.audio.srcObject = null;
+  }
+}
+
+function gathered(peer: RTCPeerConnection): Promise<void> {
+  if (peer.iceGatheringState === "complete") return Promise.resolve();
+  return new Promise((resolve) => {
+    const timer = window.setTimeout(resolve, GATHER_MS);
+    peer.addEventListener("icegatheringstatechange", () => {
+      if (peer.iceGatheringState !== "complete") return;
+      window.clearTimeout(timer);
+      resolve();
+    });
+  });
+}
+
+function connected(peer: RTCPeerConnection): Promise<void> {
+  if (peer.connectionState === "connected") return Promise.resolve();
+  return new Promise((resolve, reject) => {
+    const refuse = () => reject(new DOMException("the audio path did not come up", "NetworkError"));
+    const timer = window.setTimeout(refuse, CONNECT_MS);
+    peer.addEventListener("connectionstatechange", () => {
+      if (peer.connectionState === "connected") {
+        window.clearTimeout(timer);
+        resolve();
+      } else if (peer.connectionState === "failed" || peer.connectionState === "closed") {
+        window.clearTimeout(timer);
+        refuse();
+      }
+    });
+  });
+}
+
+export function troubleOf(error: unknown): MicrophoneTrouble {
+  const name = error instanceof DOMException || error instanceof Error ? error.name : "";
+  if (name === "NotAllowedError") return "denied";
+  if (name === "SecurityError") return "insecure";
+  if (name === "NotFoundError" || name === "OverconstrainedError") return "missing";
+  if (name === "NetworkError") return "network";
+  return "busy";
+}

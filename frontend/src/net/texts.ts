@@ -1,0 +1,43 @@
+// The words of a page, translated by its template into a JSON script element.
+
+let words: Record<string, string> = {};
+
+/** Read the page's JSON of `id`; an empty object when there is none. */
+export function readJson<T>(id: string): T {
+  const element = document.getElementById(id);
+  return JSON.parse(element?.textContent || "{}") as T;
+}
+
+export function loadTexts(id: string): void {
+  words = readJson<Record<string, string>>(id);
+}
+
+export function setTexts(texts: Record<string, string>): void {
+  words = texts;
+}
+
+/** The sentence `key`, its `{name}` places filled. An unknown key is shown as it is: a test finds it. */
+export function say(key: string, values: Record<string, string | number> = {}): string {
+  const sentence = words[key] ?? key;
+  return sentence.replace(/\{(\w+)\}/g, (place, name: string) => String(values[name] ?? place));
+}
+
+export function has(key: string): boolean {
+  return key in words;
+}
+
+/** "0:47", "12:05", "1:02:10" */
+export function clock(seconds: number): string {
+  const whole = Math.max(0, Math.floor(seconds));
+  const hours = Math.floor(whole / 3600);
+  const minutes = Math.floor((whole % 3600) / 60);
+  const rest = String(whole % 60).padStart(2, "0");
+  return hours > 0 ? `${hours}:${String(minutes).padStart(2, "0")}:${rest}` : `${minutes}:${rest}`;
+}
+
+/** Minor units with their currency by the reader's language: "214.00 ₽". */
+export function money(minor: number, currency: string, language = document.documentElement.lang || "en"): string {
+  if (!currency) return "–";
+  const format = new Intl.NumberFormat(language, { style: "currency", currency, currencyDisplay: "narrowSymbol" });
+  return format.format(minor / 10 ** (format.resolvedOptions().maximumFractionDigits ?? 2));
+}
