@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from django.db import IntegrityError, transaction
+from django.db.models import F
 from django.utils.translation import gettext as _
 
 from hearthline.calls import machine
@@ -98,6 +99,23 @@ def take_break(*, operator: User, on: bool) -> Shift:
         Shift.objects.filter(pk=shift.pk, ended_at=None).update(on_break=on)
         shift.on_break = on
         tell_shift("shift.changed", shift)
+    return shift
+
+
+def skip_contact(*, operator: User, assignment: uuid.UUID | str) -> Shift:
+    """Give the contact back without calling it; counted. Raises ConflictError when it is not the operator's any more or is
+    being called, NotFoundError when there is no shift."""
+    with transaction.atomic():
+        shift = open_shift(operator)
+        held = Assignment.objects.filter(operator=operator, state=AssignmentState.ACTIVE).first()
+        if held is None or str(held.pk) != str(assignment):
+            raise ConflictError(_("You no longer have this contact. Take the next one."))
+        if open_attempt(operator) is not None:
+            raise ConflictError(_("This contact is being called. Hang up first, then save the result."))
+        if dialing.release(assignment=held, reason="skipped"):
+            Shift.objects.filter(pk=shift.pk).update(skipped=F("skipped") + 1)
+            shift.refresh_from_db(fields=["skipped"])
+            tell_shift("shift.changed", shift)
     return shift
 
 
