@@ -13,6 +13,7 @@ urlpatterns = [
     path("", include("hearthline.web.account.urls")),
     path("", include("hearthline.people.urls")),
     path("", include("hearthline.web.recordings")),
+    path("", include("hearthline.web.operator.urls")),
     path("staff/", include("hearthline.web.staff.urls")),
     path("", include("hearthline.web.demo.urls")),
     path("accounts/", include("allauth.urls")),

@@ -19,7 +19,6 @@ import time
 import wave
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Protocol
 
 from aioice import stun
 
@@ -35,7 +34,6 @@ from hearthline.switch.embedded.udp import Address, UdpSocket
 _CHECK_S = 0.05  # between the first checks
 _CONSENT_S = 2.5  # between later ones; RFC 7675 §5.1 asks for about 5
 _MAX_CANDIDATES = 16
-_PATIENCE_S = 5.0
 _REPORT_TICKS = 250
 _PRIORITY = (110 << 24) + (65535 << 8) + 255  # peer-reflexive (RFC 8445 §5.1.2.2)
 
@@ -88,12 +86,11 @@ class Ear:
         self._changed.set()
 
     async def listen(self, seconds: float) -> bytes:
-        """The next `seconds` of linear audio. TimeoutError when the clock does not bring it."""
+        """The next `seconds` of linear audio."""
         begin, count = self._total, max(1, round(seconds * 50))
-        async with asyncio.timeout(seconds + _PATIENCE_S):
-            while self._total < begin + count:
-                self._changed.clear()
-                await self._changed.wait()
+        while self._total < begin + count:
+            self._changed.clear()
+            await self._changed.wait()
         end = len(self._frames) - (self._total - begin - count)
         return b"".join(self._frames[max(0, end - count) : end])
 
@@ -106,17 +103,11 @@ class Ear:
             file.writeframes(b"".join(self._frames))
 
 
-class Ticked(Protocol):
-    """Whoever sends and takes one frame per tick: a browser peer, or a robot's telephone."""
-
-    def tick(self, now: float) -> None: ...
-
-
 class PeerClock:
-    """The 20 ms tick of all robots of one event loop."""
+    """The 20 ms tick of all peers of one event loop."""
 
     def __init__(self) -> None:
-        self._peers: list[Ticked] = []
+        self._peers: list[BrowserPeer] = []
         self._ticker = Ticker(self._tick, lambda _skipped: None)
 
     def start(self) -> None:
@@ -125,10 +116,10 @@ class PeerClock:
     def stop(self) -> None:
         self._ticker.stop()
 
-    def add(self, peer: Ticked) -> None:
+    def add(self, peer: BrowserPeer) -> None:
         self._peers.append(peer)
 
-    def remove(self, peer: Ticked) -> None:
+    def remove(self, peer: BrowserPeer) -> None:
         if peer in self._peers:
             self._peers.remove(peer)
 
@@ -155,7 +146,6 @@ class BrowserPeer:
         profiles: Sequence[bytes] = (),
         on_digit: Callable[[str], None] | None = None,
         identity: Identity | None = None,
-        consent_s: float = _CONSENT_S,
     ) -> None:
         self._clock = clock
         self.source = source
@@ -165,7 +155,6 @@ class BrowserPeer:
         self._identity = identity or make_identity(profiles)
         self.digits = ""
         self._told = on_digit
-        self._consent_s = consent_s
         self.audio = AudioPath(self, self._digit)
         self._socket = UdpSocket(host, 0, self._datagram)
         self._socket.start()
@@ -179,7 +168,6 @@ class BrowserPeer:
         self._up = asyncio.Event()
         self._ended = asyncio.Event()
         self.closed = False
-        self.paused = False  # send no audio: a line that is stalled
         self._checking = True
         self._ticks = secrets.randbelow(_REPORT_TICKS)
         clock.add(self)
@@ -269,7 +257,7 @@ class BrowserPeer:
             request.add_message_integrity(self._remote_pwd.encode())
             self._pending[request.transaction_id] = target
             self._socket.send(bytes(request), target)
-        delay = _CHECK_S if self._selected is None else self._consent_s
+        delay = _CHECK_S if self._selected is None else _CONSENT_S
         self._check_timer = asyncio.get_running_loop().call_later(delay, self._check)
 
     def _on_stun(self, data: bytes, address: Address) -> None:
@@ -366,9 +354,8 @@ class BrowserPeer:
         audio = self.audio
         audio.pull(now)
         self.listener(audio.pcm)
-        if not self.paused:
-            frame = self.source()
-            audio.send(frame, rms(frame, 2) if frame else 0)
+        frame = self.source()
+        audio.send(frame, rms(frame, 2) if frame else 0)
         self._ticks += 1
         if not self._ticks % _REPORT_TICKS:
             audio.adapt()

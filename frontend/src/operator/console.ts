@@ -1,0 +1,461 @@
+// The console's wiring: state and events in, commands out, one mode shown at a time.
+import type { ExchangeEvent } from "../events/stream.ts";
+import { EventStream } from "../events/stream.ts";
+import type { KeyMap, Shortcuts } from "../keys/bindings.ts";
+import { listen } from "../keys/bindings.ts";
+import { Line } from "../line/line.ts";
+import { LinePanel, troubleSentence } from "../line/panel.ts";
+import { isPoor } from "../line/quality.ts";
+import { play } from "../line/sounds.ts";
+import { byId } from "../net/parts.ts";
+import { get, post, Refusal } from "../net/post.ts";
+import { say } from "../net/texts.ts";
+import { askToEnd, ContactDialog, Keypad, KeysDialog, prepareClosers } from "./dialogs.ts";
+import type { Action, Mode } from "./mode.ts";
+import { isPossible, modeOf, primaryOf } from "./mode.ts";
+import { newsOf, savedSentence } from "./news.ts";
+import type { ConsoleState } from "./state.ts";
+import { applyEvent, changesEverything, mergeState } from "./state.ts";
+import { Strip } from "./strip.ts";
+import { Worksheet } from "./worksheet.ts";
+
+export type Command =
+  | "state"
+  | "next"
+  | "skip"
+  | "renew"
+  | "break"
+  | "end"
+  | "draft"
+  | "wrap_up"
+  | "add_contact"
+  | "shortcuts"
+  | "open_line"
+  | "close_line"
+  | "dial"
+  | "hang_up"
+  | "hold"
+  | "digits"
+  | "transfer"
+  | "complete"
+  | "take_back"
+  | "home";
+
+/** Where each command goes: the page's addresses, by the exchange. */
+export type Urls = Readonly<Record<Command, string>>;
+
+const READ_AFTER_MS = 120;
+const REMEMBERED_EVENTS = 200;
+const STREAM_QUIET_MS = 3000;
+const RENEW_LEFT_MS = 45_000;
+const ACTIVE_MS = 60_000;
+
+interface Outcome {
+  payable: boolean;
+  not_payable_reason: string;
+  earned_minor: number;
+  currency: string;
+}
+
+export class Console {
+  private readonly strip = new Strip();
+  private readonly line: Line;
+  private readonly panel: LinePanel;
+  private readonly sheet: Worksheet;
+  private readonly keypad: Keypad;
+  private readonly contact: ContactDialog;
+  private readonly keysDialog: KeysDialog;
+  private readonly recent: ExchangeEvent[] = [];
+  private unlisten: () => void = () => undefined;
+  private busy = new Set<Action>();
+  private breakAfter = false;
+  private readTimer: number | undefined;
+  private streamTimer: number | undefined;
+  private streamUp = true;
+  private activeAt = Date.now();
+  private renewing = false;
+
+  constructor(
+    private state: ConsoleState,
+    private readonly urls: Urls,
+    defaults: KeyMap,
+    own: Shortcuts,
+  ) {
+    this.strip.setClock(state.now);
+    this.panel = new LinePanel(
+      (deviceId) => void this.line.useMicrophone(deviceId),
+      (silent) => this.silence(silent),
+    );
+    this.line = this.makeLine();
+    this.sheet = new Worksheet(
+      byId("worksheet"),
+      (draft) => this.saveDraft(draft),
+      () => this.dispositionChosen(),
+    );
+    this.keypad = new Keypad((digit) => void this.command(this.urls.digits, { digits: digit }));
+    this.contact = new ContactDialog(async (fields) => {
+      const { added } = await post<{ added: string }>(this.urls.add_contact, fields);
+      this.strip.note(added);
+    });
+    this.keysDialog = new KeysDialog(defaults, own, (changed) => void this.keepKeys(changed));
+  }
+
+  start(): void {
+    prepareClosers();
+    document.addEventListener("click", (event) => this.clicked(event));
+    byId("primary").addEventListener("click", () => this.primary());
+    for (const name of ["keydown", "pointerdown", "wheel"]) {
+      document.addEventListener(
+        name,
+        () => {
+          this.activeAt = Date.now();
+        },
+        { passive: true },
+      );
+    }
+    window.setInterval(() => void this.keepContact(), 5000);
+    window.addEventListener("beforeunload", (event) => {
+      if (this.state.call && this.state.call.phase !== "closed") event.preventDefault();
+    });
+    this.bindKeys();
+    new EventStream("/events/", this.state.last_event, {
+      event: (event) => this.heard(event),
+      reset: () => void this.readState(),
+      connection: (up) => this.streamChanged(up),
+      ended: (reason) => this.strip.trouble("stream", say(`trouble_${reason}`)),
+    });
+    this.render();
+    if (this.state.line && this.state.line.state !== "closed") void this.openLine(); // after a reload
+  }
+
+  private get mode(): Mode {
+    return modeOf(this.state, this.line.state);
+  }
+
+  private render(): void {
+    this.sheet.show(this.state.worksheet, this.state.call?.draft ?? null);
+    this.keysDialog.show();
+    this.strip.show(this.mode, this.state, { muted: this.line.muted, breakAfter: this.breakAfter });
+  }
+
+  private set(state: ConsoleState): void {
+    const before = this.state.call?.attempt;
+    this.state = mergeState(state, this.recent);
+    this.strip.setClock(state.now);
+    this.render();
+    if (this.state.call && this.state.call.attempt !== before) this.sheet.callBegan();
+  }
+
+  // --- events -------------------------------------------------------------------------------------------------------
+
+  private heard(event: ExchangeEvent): void {
+    this.recent.push(event);
+    if (this.recent.length > REMEMBERED_EVENTS) this.recent.shift();
+    const mine = this.isMine(event);
+    this.state = applyEvent(this.state, event);
+    if (mine) {
+      const news = newsOf(event);
+      if (news.sound) play(news.sound);
+      if (news.trouble) this.strip.trouble("call", news.trouble);
+      if (news.note !== undefined) this.strip.note(news.note);
+    }
+    if (event.name.startsWith("line.")) this.heardOfLine(event);
+    this.render();
+    if (changesEverything(event.name)) this.readSoon();
+  }
+
+  /** About the call in hand, or about this person at all. */
+  private isMine(event: ExchangeEvent): boolean {
+    const attempt = event.payload["attempt"];
+    return attempt === undefined || this.state.call === null || this.state.call.attempt === attempt;
+  }
+
+  private heardOfLine(event: ExchangeEvent): void {
+    if (event.payload["line"] !== this.line.id || this.line.id === "") return;
+    const reason = String(event.payload["reason"] ?? "");
+    if (event.name === "line.taken_over") {
+      this.line.takenOver();
+      this.strip.trouble("line", say("trouble_taken_over"));
+    } else if (event.name === "line.closed" && reason !== "by_person") {
+      this.line.gone();
+      const key = `line_${reason}`;
+      this.strip.trouble("line", say(key) === key ? say("line_gone") : say(key));
+    }
+  }
+
+  private streamChanged(up: boolean): void {
+    window.clearTimeout(this.streamTimer);
+    if (up) {
+      if (!this.streamUp) {
+        this.strip.trouble("stream");
+        this.strip.note(say("stream_back"));
+        void this.readState();
+      }
+      this.streamUp = true;
+      return;
+    }
+    this.streamTimer = window.setTimeout(() => {
+      this.streamUp = false;
+      this.strip.trouble("stream", say("trouble_stream"));
+    }, STREAM_QUIET_MS);
+  }
+
+  private readSoon(): void {
+    window.clearTimeout(this.readTimer);
+    this.readTimer = window.setTimeout(() => void this.readState(), READ_AFTER_MS);
+  }
+
+  private async readState(): Promise<void> {
+    try {
+      this.set(await get<ConsoleState>(this.urls.state));
+    } catch (error) {
+      if (error instanceof Refusal && error.code === "signed_out") this.strip.trouble("stream", error.message);
+    }
+  }
+
+  // --- the line -----------------------------------------------------------------------------------------------------
+
+  private makeLine(): Line {
+    return new Line(
+      byId<HTMLAudioElement>("voice"),
+      {
+        open: (offer, line) => post(this.urls.open_line, { offer, line }),
+        close: async (line) => {
+          await post(this.urls.close_line, { line }).catch(() => undefined);
+        },
+        state: (state, { awayMs }) => {
+          this.panel.state(state, this.line.muted);
+          this.strip.lineTone(state);
+          if (state === "open") {
+            for (const kind of ["line", "microphone"]) this.strip.trouble(kind);
+            if (awayMs !== undefined) {
+              this.strip.note(say("line_came_back", { seconds: Math.max(1, Math.round(awayMs / 1000)) }));
+            }
+            this.readSoon();
+          }
+          this.render();
+        },
+        microphone: (stream) => void this.panel.microphone(stream),
+        trouble: (trouble) => this.strip.trouble("microphone", troubleSentence(trouble)),
+        failed: (refusal) => this.strip.trouble("line", refusal.message),
+        quality: (quality) => {
+          this.panel.measured(quality);
+          const poor = isPoor(quality) ? say("quality_poor", { percent: quality.lossPercent }) : undefined;
+          this.strip.trouble("quality", poor);
+        },
+      },
+      this.state.line?.id ?? "",
+    );
+  }
+
+  private async openLine(): Promise<void> {
+    await this.line.open(this.panel.preferred);
+    this.render();
+  }
+
+  private silence(silent: boolean): void {
+    const matters = silent && !this.line.muted && this.line.state === "open";
+    const choose = { label: say("choose_microphone"), run: () => byId("line-microphone").focus() };
+    this.strip.trouble("silence", matters ? say("trouble_silent") : undefined, choose);
+  }
+
+  // --- what the person does -----------------------------------------------------------------------------------------
+
+  private bindKeys(): void {
+    this.unlisten();
+    this.unlisten = listen(this.keysDialog.keys, this.keysDialog.off, {
+      action: (action) => this.act(action as Action),
+      disposition: (key) => this.sheet.choose(key),
+      primary: () => this.primary(),
+      save: () => this.act("save_next"),
+      help: () => this.act("help"),
+    });
+  }
+
+  private async keepKeys(own: Shortcuts): Promise<void> {
+    this.bindKeys();
+    await this.asked("help", () => post(this.urls.shortcuts, { shortcuts: own }));
+  }
+
+  private clicked(event: MouseEvent): void {
+    const button = (event.target as Element).closest<HTMLButtonElement>("button[data-action]");
+    if (button) this.act(button.dataset.action as Action);
+  }
+
+  private primary(): void {
+    const action = primaryOf(this.mode);
+    if (action) this.act(action);
+  }
+
+  private act(action: Action): void {
+    const mode = this.mode;
+    if (action === "break" && !isPossible("break", mode, this.state)) {
+      this.breakAfter = !this.breakAfter;
+      this.strip.note(say(this.breakAfter ? "said_break_after" : "said_no_break_after"));
+      this.render();
+      return;
+    }
+    if (action === "save_next" && mode !== "wrap_up" && mode !== "handed_over") {
+      if (this.state.call) this.strip.note(say("hang_up_first"));
+      return;
+    }
+    if (!isPossible(action, mode, this.state)) return;
+    const run: Record<Action, () => unknown> = {
+      open_line: () => this.openLine(),
+      resume: () => this.post(this.urls.break, { on: false }),
+      break: () => this.post(this.urls.break, { on: mode !== "on_break" }),
+      next: () => this.next(),
+      dial: () => this.dial(),
+      skip: () => this.post(this.urls.skip, { assignment: this.state.assignment?.id ?? "" }),
+      hang_up: () => this.command(this.urls.hang_up, {}),
+      transfer: () => this.command(mode === "briefing" ? this.urls.complete : this.urls.transfer, {}),
+      complete: () => this.command(this.urls.complete, {}),
+      take_back: () => this.command(this.urls.take_back, {}),
+      hold: () => this.command(this.urls.hold, { on: mode !== "on_hold" }),
+      mute: () => this.mute(),
+      keypad: () => this.keypad.open(),
+      notes: () => this.sheet.focusNotes(),
+      add_contact: () => this.contact.open(),
+      save_next: () => this.saveAndNext(),
+      end_shift: () => this.end(),
+      help: () => this.keysDialog.open(),
+    };
+    void this.asked(action, run[action]);
+  }
+
+  /** Run one action at a time of its kind; a refusal is told beside the strip. */
+  private async asked(action: Action, run: () => unknown): Promise<void> {
+    if (this.busy.has(action)) return;
+    this.busy.add(action);
+    this.strip.clearTroubles(["line", "microphone", "stream", "silence", "quality"]);
+    try {
+      await run();
+    } catch (error) {
+      if (!(error instanceof Refusal)) throw error;
+      if (Object.keys(error.fields).length > 0) this.sheet.showErrors(error.fields);
+      this.strip.trouble("call", error.message);
+      this.readSoon();
+    } finally {
+      this.busy.delete(action);
+    }
+  }
+
+  private async post(url: string, body: object): Promise<void> {
+    this.set(await post<ConsoleState>(url, body));
+  }
+
+  private async command(url: string, body: object): Promise<void> {
+    await post(url, { attempt: this.state.call?.attempt ?? "", ...body });
+    this.readSoon();
+  }
+
+  private async dial(): Promise<void> {
+    const { assignment } = this.state;
+    if (!assignment) return;
+    this.strip.note("");
+    await post(this.urls.dial, { assignment: assignment.id, fence: assignment.fence });
+    this.readSoon();
+  }
+
+  private async next(): Promise<void> {
+    const reply = await post<ConsoleState & { none?: string }>(this.urls.next, {});
+    this.set(reply);
+    if (reply.none) this.strip.note(reply.none);
+  }
+
+  private mute(): void {
+    this.line.setMuted(!this.line.muted);
+    this.panel.state(this.line.state, this.line.muted);
+    this.strip.announce(say(this.line.muted ? "said_muted" : "said_unmuted"));
+    if (this.line.muted) this.strip.trouble("silence");
+    this.render();
+  }
+
+  private async end(): Promise<void> {
+    if (!(await askToEnd())) return;
+    await this.sheet.flush();
+    await post(this.urls.end, {});
+    await this.line.close();
+    window.location.assign(this.urls.home);
+  }
+
+  // --- writing ------------------------------------------------------------------------------------------------------
+
+  private async saveDraft(draft: { fields: Record<string, unknown>; notes: string }): Promise<boolean> {
+    const { call } = this.state;
+    if (!call || call.phase === "closed") return false;
+    try {
+      await post(this.urls.draft, { attempt: call.attempt, ...draft }, { keepalive: true });
+      return true;
+    } catch (error) {
+      if (error instanceof Refusal && error.answered) this.strip.trouble("draft", error.message);
+      return false;
+    }
+  }
+
+  private dispositionChosen(): void {
+    const chosen = this.sheet.disposition;
+    const place = byId("call-back");
+    place.hidden = chosen?.kind !== "call_back";
+    if (!place.hidden) byId("call-back-at").focus();
+  }
+
+  private async saveAndNext(): Promise<void> {
+    const { call } = this.state;
+    if (!call) return;
+    const chosen = this.sheet.disposition;
+    if (!chosen) {
+      this.strip.note(say("choose_disposition"));
+      document.querySelector<HTMLInputElement>('input[name="disposition"]')?.focus();
+      return;
+    }
+    const at = chosen.kind === "call_back" ? byId<HTMLInputElement>("call-back-at").value : "";
+    if (chosen.kind === "call_back" && !at) {
+      this.strip.note(say("choose_call_back"));
+      byId("call-back-at").focus();
+      return;
+    }
+    const body = { attempt: call.attempt, fence: call.fence, disposition: chosen.id, call_back_at: at };
+    const reply = await post<{ outcome: Outcome; state: ConsoleState }>(this.urls.wrap_up, {
+      ...body,
+      ...this.sheet.read(),
+    });
+    (document.activeElement as HTMLElement | null)?.blur();
+    this.set(reply.state);
+    this.strip.note(savedSentence(reply.outcome));
+    await this.goOn(savedSentence(reply.outcome));
+  }
+
+  /** After a saved result: the break that was asked for, or the next contact at once. */
+  private async goOn(saved: string): Promise<void> {
+    if (this.breakAfter) {
+      this.breakAfter = false;
+      await this.post(this.urls.break, { on: true });
+    } else if (this.mode === "ready") {
+      const reply = await post<ConsoleState & { none?: string }>(this.urls.next, {});
+      this.set(reply);
+      if (reply.none) this.strip.note(`${saved} ${reply.none}`);
+    }
+  }
+
+  /** While the person is at it, the contact stays theirs beyond the lease. */
+  private async keepContact(): Promise<void> {
+    const { assignment } = this.state;
+    if (!assignment || this.mode !== "reserved" || this.renewing) return;
+    const left = Date.parse(assignment.lease_expires_at) - this.strip.now;
+    if (left > RENEW_LEFT_MS || left < 0 || Date.now() - this.activeAt > ACTIVE_MS) return;
+    this.renewing = true;
+    try {
+      const body = { assignment: assignment.id, fence: assignment.fence };
+      const { lease_expires_at } = await post<{ lease_expires_at: string }>(this.urls.renew, body);
+      if (this.state.assignment?.id === assignment.id) {
+        this.state = { ...this.state, assignment: { ...this.state.assignment, lease_expires_at } };
+      }
+    } catch (error) {
+      if (error instanceof Refusal && error.answered) this.readSoon();
+    } finally {
+      this.renewing = false;
+      this.render();
+    }
+  }
+}

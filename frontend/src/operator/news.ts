@@ -1,0 +1,67 @@
+// What an event means for the operator, in words.
+import type { ExchangeEvent } from "../events/stream.ts";
+import { has, money, say } from "../net/texts.ts";
+
+export interface News {
+  note?: string;
+  trouble?: string;
+  sound?: "answered" | "ended" | "attention";
+}
+
+const text = (value: unknown): string => (typeof value === "string" ? value : "");
+
+function retrySentence(retryAt: unknown): string {
+  if (typeof retryAt !== "number") return say("returns_never");
+  const at = new Date(retryAt * 1000);
+  const today = new Date().toDateString() === at.toDateString();
+  const time = at.toLocaleTimeString(document.documentElement.lang, { hour: "2-digit", minute: "2-digit" });
+  const day = at.toLocaleDateString(document.documentElement.lang, { day: "numeric", month: "short" });
+  return say("returns_at", { time: today ? time : `${day} ${time}` });
+}
+
+export function unpaidReason(reason: string): string {
+  return has(`unpaid_${reason}`) ? say(`unpaid_${reason}`) : say("unpaid_other");
+}
+
+export function savedSentence(outcome: {
+  payable: boolean;
+  not_payable_reason: string;
+  earned_minor: number;
+  currency: string;
+}): string {
+  if (outcome.payable) return say("earned", { amount: money(outcome.earned_minor, outcome.currency) });
+  const reason = outcome.not_payable_reason;
+  return reason ? say("saved_unpaid", { reason: unpaidReason(reason) }) : say("saved");
+}
+
+const TELLERS: Record<string, (p: Record<string, unknown>) => News> = {
+  "call.answered": () => ({ note: "", sound: "answered" }),
+  "call.dialling": () => ({ note: "" }),
+  "call.ended": (p) => {
+    const key = `ended_by_${text(p["by"])}`;
+    return { note: p["answered"] && has(key) ? say(key) : "", sound: "ended" };
+  },
+  "call.failed": (p) => ({ trouble: text(p["message"]), sound: "attention" }),
+  "call.wrapped_up": (p) => {
+    const key = `outcome_${text(p["outcome"])}`;
+    return text(p["outcome"]) && has(key) ? { note: `${say(key)} ${retrySentence(p["retry_at"])}` } : {};
+  },
+  "handover.ringing": () => ({ note: "" }),
+  "handover.answered": () => ({ note: "", sound: "answered" }),
+  "handover.completed": () => ({ note: "" }),
+  "contact.released": (p) => {
+    const key = `released_${text(p["reason"])}`;
+    return has(key) ? { note: say(key) } : {};
+  },
+};
+
+export function newsOf(event: ExchangeEvent): News {
+  const teller = TELLERS[event.name];
+  if (teller) return teller(event.payload);
+  const key = event.name.replace(".", "_");
+  if (event.name.startsWith("handover.") && has(key)) {
+    const manager = text(event.payload["manager_name"]) || say("a_manager");
+    return { note: say(key, { manager }), sound: event.name === "handover.ended" ? "ended" : "attention" };
+  }
+  return {};
+}

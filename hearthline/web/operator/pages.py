@@ -1,0 +1,101 @@
+"""The operator's pages: choosing a campaign, the shift's console, the earnings."""
+
+from __future__ import annotations
+
+from django.conf import settings
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.views.decorators.cache import never_cache
+from django.views.decorators.csrf import ensure_csrf_cookie
+from django.views.decorators.http import require_GET, require_POST
+
+from hearthline.calls import services
+from hearthline.calls.models import Shift
+from hearthline.calls.selectors import shift_history
+from hearthline.campaigns.gates import campaign_for_operator
+from hearthline.ledger.models import AccountKind
+from hearthline.ledger.selectors import available_of
+from hearthline.lib.errors import ExchangeError
+from hearthline.people.gates import for_roles
+from hearthline.people.models import Role, User
+from hearthline.web.commands import operator_of
+from hearthline.web.operator.cards import cards_for
+from hearthline.web.operator.keys import DEFAULT_KEYS, KEY_TITLES
+from hearthline.web.operator.page_state import page_state
+from hearthline.web.operator.texts import TEXTS
+
+SHIFTS_SHOWN = 30
+COMMANDS = (
+    "state", "next", "skip", "renew", "break", "end", "draft", "wrap_up", "add_contact", "shortcuts", "open_line",
+    "close_line", "dial", "hang_up", "hold", "digits", "transfer", "complete", "take_back",
+)  # fmt: skip
+
+
+@for_roles(Role.OPERATOR)
+@require_GET
+def choose(request: HttpRequest) -> HttpResponse:
+    assert isinstance(request.user, User)
+    shift = Shift.objects.select_related("campaign").filter(operator=request.user, ended_at=None).first()
+    return render(request, "operator/choose.html", {"cards": cards_for(request.user), "shift": shift})
+
+
+@for_roles(Role.OPERATOR)
+@require_POST
+def begin(request: HttpRequest) -> HttpResponse:
+    assert isinstance(request.user, User)
+    campaign = campaign_for_operator(request.user, request.POST.get("campaign", ""))
+    try:
+        services.begin_shift(operator=request.user, campaign=campaign)
+    except ExchangeError as refusal:
+        messages.error(request, str(refusal.sentence))
+        return redirect("operator:choose")
+    return redirect("operator:shift")
+
+
+@for_roles(Role.OPERATOR)
+@require_GET
+@never_cache
+@ensure_csrf_cookie
+def shift(request: HttpRequest) -> HttpResponse:
+    assert isinstance(request.user, User)
+    state = page_state(request.user)
+    if state["shift"] is None:
+        messages.info(request, _("Choose a campaign to begin the shift."))
+        return redirect("operator:choose")
+    context = {
+        "state": state,
+        "campaign": state["campaign"],
+        "texts": {key: str(sentence) for key, sentence in TEXTS.items()},
+        "urls": {name: reverse(f"operator:{name}") for name in COMMANDS} | {"home": reverse("operator:choose")},
+        "keys": {"defaults": DEFAULT_KEYS, "own": request.user.shortcuts},
+        "key_titles": KEY_TITLES,
+    }
+    return render(request, "operator/console.html", context)
+
+
+@require_GET
+@never_cache
+def state(request: HttpRequest) -> HttpResponse:
+    return JsonResponse(page_state(operator_of(request)))
+
+
+@for_roles(Role.OPERATOR)
+@require_GET
+def earnings(request: HttpRequest) -> HttpResponse:
+    assert isinstance(request.user, User)
+    operator = request.user
+    currency = settings.HEARTHLINE.currency_code
+    context = {
+        "available": available_of(AccountKind.OPERATOR_AVAILABLE, operator.pk, currency),
+        "maturing": available_of(AccountKind.OPERATOR_MATURING, operator.pk, currency),
+        "review_hours": settings.HEARTHLINE.review_window_hours,
+        "shifts": Shift.objects.select_related("campaign")
+        .filter(operator=operator)
+        .order_by("-started_at")[:SHIFTS_SHOWN],
+        "calls": shift_history(operator=operator),
+        "currency": currency,
+    }
+    return render(request, "operator/earnings.html", context)

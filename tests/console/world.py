@@ -1,0 +1,142 @@
+"""A whole exchange for the browser tests: the built-in provider with its robots, the engine, web, worker; real SIP, real WebRTC."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import socket
+import struct
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.error
+import urllib.request
+import wave
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[2]
+START_S = 90
+
+AGREES, BUSY, LONG, EARLY = "+79160000001", "+79160000002", "+79160000003", "+79160000004"
+ROBOTS = {AGREES: "agrees", BUSY: "busy", LONG: "long_talker", EARLY: "hangs_up_early"}
+
+
+@dataclass
+class World:
+    port: int
+    folder: Path
+    environment: dict[str, str]
+    people: dict[str, str]  # session keys by name; "campaign:NAME" is an id
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def run(self, code: str, *arguments: str) -> Any:
+        """What the code, run in another process of this installation, prints as JSON."""
+        source = "import json, sys, django\ndjango.setup()\n" + code
+        done = subprocess.run(
+            [sys.executable, "-c", source, *arguments],
+            env=self.environment, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout) if done.stdout.strip() else None
+
+
+def free_port(kind: socket.SocketKind) -> int:
+    with socket.socket(socket.AF_INET, kind) as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def tone(path: Path, frequency: int, seconds: int = 20) -> Path:
+    """A microphone: a 48 kHz tone with a pause each second, so that voice detectors take it for speech."""
+    rate = 48_000
+    with wave.open(str(path), "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(rate)
+        samples = (
+            int(9000 * math.sin(2 * math.pi * frequency * n / rate)) if (n % rate) < rate * 0.8 else 0
+            for n in range(rate)
+        )
+        second = struct.pack(f"<{rate}h", *samples)
+        for _ in range(seconds):
+            file.writeframes(second)
+    return path
+
+
+@contextmanager
+def running(campaigns: dict[str, list[str]]) -> Iterator[World]:
+    """An exchange with these campaigns ({name: numbers}) in a folder of its own, ended after."""
+    with tempfile.TemporaryDirectory(prefix="hl") as name:
+        folder = Path(name)
+        port = free_port(socket.SOCK_STREAM)
+        environment = {
+            **os.environ,
+            "DJANGO_SETTINGS_MODULE": "hearthline.settings",
+            "PYTHONPATH": str(ROOT),
+            "HEARTHLINE_DATA": str(folder),
+            "HEARTHLINE_LISTEN_PORT": str(port),
+            "HEARTHLINE_PUBLIC_URL": f"http://127.0.0.1:{port}",
+            "HEARTHLINE_MEDIA_PORT": str(free_port(socket.SOCK_DGRAM)),
+        }
+        provider = _provider(folder)
+        exchange: subprocess.Popen[bytes] | None = None
+        log = (folder / "up.log").open("wb")
+        try:
+            assert provider.stdout is not None
+            ready = json.loads(provider.stdout.readline())
+            run = [sys.executable, "-m", "hearthline"]
+            subprocess.run([*run, "migrate"], env=environment, cwd=ROOT, check=True, capture_output=True, timeout=120)
+            seeded = subprocess.run(
+                [sys.executable, "-m", "tests.console.seed", str(ready["port"]), json.dumps(campaigns)],
+                env=environment, cwd=ROOT, check=False, capture_output=True, text=True, timeout=60,
+            )  # fmt: skip
+            assert seeded.returncode == 0, seeded.stderr
+            exchange = subprocess.Popen([*run, "up"], env=environment, cwd=ROOT, stdout=log, stderr=log)
+            _wait(port, exchange, folder)
+            yield World(port, folder, environment, json.loads(seeded.stdout))
+        finally:
+            for process in (exchange, provider):
+                if process is not None:
+                    process.terminate()
+                    process.wait(30)
+            log.close()
+            if provider.stdout:
+                provider.stdout.close()
+
+
+def _provider(folder: Path) -> subprocess.Popen[bytes]:
+    config = folder / "robots.json"
+    config.write_text(
+        json.dumps(
+            {
+                "accounts": {"hearthline": "secret"},
+                "sounds": str(folder / "robots"),
+                "contacts": ROBOTS,
+                "language": "en",
+            }
+        )
+    )
+    command = [sys.executable, "-m", "hearthline.switch.robots", "--config", str(config)]
+    return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE)
+
+
+def _wait(port: int, exchange: subprocess.Popen[bytes], folder: Path) -> None:
+    deadline = time.monotonic() + START_S
+    while time.monotonic() < deadline:
+        assert exchange.poll() is None, (folder / "up.log").read_text()
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}/healthz", timeout=2) as answer:
+                if answer.status == 200:
+                    return
+        except (urllib.error.URLError, OSError):
+            time.sleep(0.1)  # between two looks at a process that gives no other sign
+    raise AssertionError((folder / "up.log").read_text())
