@@ -22,6 +22,8 @@ _django = get_asgi_application()
 
 from hearthline.realtime.stream import with_streams  # noqa: E402 (Django must be set up first)
 
+READY_WITHIN_S = 8.0
+
 logger = logging.getLogger("hearthline.web")
 _pages = with_streams(_django)
 _callcontrol: asyncio.Task[None] | None = None
@@ -46,8 +48,10 @@ async def _live(receive: Receive, send: Send) -> None:
     if settings.HEARTHLINE.callcontrol == "in_web":
         from hearthline.callcontrol.run import run_call_control
 
-        _callcontrol = asyncio.create_task(run_call_control(), name="call control")
+        ready = asyncio.Event()
+        _callcontrol = asyncio.create_task(run_call_control(ready=ready), name="call control")
         _callcontrol.add_done_callback(_leave_if_it_failed)
+        await _soon(ready)
     await send({"type": "lifespan.startup.complete"})
     await receive()
     if _callcontrol:
@@ -55,6 +59,15 @@ async def _live(receive: Receive, send: Send) -> None:
         _callcontrol.cancel()
         await asyncio.gather(_callcontrol, return_exceptions=True)
     await send({"type": "lifespan.shutdown.complete"})
+
+
+async def _soon(ready: asyncio.Event) -> None:
+    """Commands are usually served from the first request on; without a switch the pages come up all the same."""
+    try:
+        async with asyncio.timeout(READY_WITHIN_S):
+            await ready.wait()
+    except TimeoutError:
+        logger.warning("call control still waits for the switch; pages are served meanwhile")
 
 
 def _leave_if_it_failed(task: asyncio.Task[None]) -> None:

@@ -305,7 +305,9 @@ class ContactImport(models.Model):
     duplicates = models.PositiveIntegerField(default=0)
     rejected = models.PositiveIntegerField(default=0)
     blocked = models.PositiveIntegerField(default=0)  # of the added: listed as do-not-call, or without a price
+    sheet = models.JSONField(default=dict)  # imports.reading.Sheet as JSON
     rows = models.FileField(upload_to="imports/%Y/%m/", blank=True)  # the file as UTF-8 CSV, until it is imported
+    touched_at = models.DateTimeField(null=True)  # the worker's latest progress
     rejects_file = models.FileField(upload_to="imports/%Y/%m/", blank=True)
     created_by = models.ForeignKey(User, null=True, on_delete=models.SET_NULL, related_name="+")
     created_at = models.DateTimeField(auto_now_add=True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+
 import uvicorn
 
 from hearthline.lib import logs
@@ -12,6 +14,8 @@ LONGEST_GOODBYE_S = 2  # event streams never end by themselves; browsers come ba
 def serve(host: str, port: int) -> None:
     """Serve until SIGTERM or SIGINT. Raises SystemExit when the address is taken."""
     logs.configure()
+    # WhiteNoise reads files in plain iterators; Django then reads them in a thread, which is what is wanted
+    warnings.filterwarnings("ignore", "StreamingHttpResponse must consume synchronous iterators", Warning)
     uvicorn.run(
         "hearthline.asgi:application",
         host=host,

@@ -206,7 +206,7 @@ def answers(campaign: Campaign) -> dict[str, str]:
 
 def prepare(world: Exchange, **campaign: Any) -> None:
     """A running campaign, a trunk, a manager with an account, an operator on shift with a contact. Synchronous."""
-    world.campaign = a_running_campaign(3, max_duration_s=600, min_talk_s=10, **campaign)
+    world.campaign = a_running_campaign(3, max_duration_s=600, min_talk_s=6, **campaign)
     world.operator = an_operator()
     world.manager_user = User.objects.create(
         email=f"manager{uuid.uuid4().hex[:8]}@example.org", name="Maria Manager", role=Role.CUSTOMER

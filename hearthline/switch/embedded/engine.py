@@ -12,9 +12,9 @@ import logging
 import os
 import re
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 from hearthline.switch.embedded.browser import BrowserEnd, BrowserLeg
 from hearthline.switch.embedded.browser_sdp import OfferError
@@ -79,7 +79,7 @@ _BROWSER_ENDS = {
 }
 
 
-def _port_errors(method: Callable[P, Awaitable[R]]) -> Callable[P, Awaitable[R]]:
+def _port_errors(method: Callable[P, Coroutine[Any, Any, R]]) -> Callable[P, Coroutine[Any, Any, R]]:
     """Keep the port's promise that a method raises SwitchError and nothing else."""
 
     @functools.wraps(method)

@@ -19,6 +19,7 @@ import time
 import wave
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Protocol
 
 from aioice import stun
 
@@ -34,6 +35,7 @@ from hearthline.switch.embedded.udp import Address, UdpSocket
 _CHECK_S = 0.05  # between the first checks
 _CONSENT_S = 2.5  # between later ones; RFC 7675 §5.1 asks for about 5
 _MAX_CANDIDATES = 16
+_PATIENCE_S = 5.0
 _REPORT_TICKS = 250
 _PRIORITY = (110 << 24) + (65535 << 8) + 255  # peer-reflexive (RFC 8445 §5.1.2.2)
 
@@ -86,11 +88,12 @@ class Ear:
         self._changed.set()
 
     async def listen(self, seconds: float) -> bytes:
-        """The next `seconds` of linear audio."""
+        """The next `seconds` of linear audio. TimeoutError when the clock does not bring it."""
         begin, count = self._total, max(1, round(seconds * 50))
-        while self._total < begin + count:
-            self._changed.clear()
-            await self._changed.wait()
+        async with asyncio.timeout(seconds + _PATIENCE_S):
+            while self._total < begin + count:
+                self._changed.clear()
+                await self._changed.wait()
         end = len(self._frames) - (self._total - begin - count)
         return b"".join(self._frames[max(0, end - count) : end])
 
@@ -103,11 +106,17 @@ class Ear:
             file.writeframes(b"".join(self._frames))
 
 
+class Ticked(Protocol):
+    """Whoever sends and takes one frame per tick: a browser peer, or a robot's telephone."""
+
+    def tick(self, now: float) -> None: ...
+
+
 class PeerClock:
-    """The 20 ms tick of all peers of one event loop."""
+    """The 20 ms tick of all robots of one event loop."""
 
     def __init__(self) -> None:
-        self._peers: list[BrowserPeer] = []
+        self._peers: list[Ticked] = []
         self._ticker = Ticker(self._tick, lambda _skipped: None)
 
     def start(self) -> None:
@@ -116,10 +125,10 @@ class PeerClock:
     def stop(self) -> None:
         self._ticker.stop()
 
-    def add(self, peer: BrowserPeer) -> None:
+    def add(self, peer: Ticked) -> None:
         self._peers.append(peer)
 
-    def remove(self, peer: BrowserPeer) -> None:
+    def remove(self, peer: Ticked) -> None:
         if peer in self._peers:
             self._peers.remove(peer)
 
@@ -146,6 +155,7 @@ class BrowserPeer:
         profiles: Sequence[bytes] = (),
         on_digit: Callable[[str], None] | None = None,
         identity: Identity | None = None,
+        consent_s: float = _CONSENT_S,
     ) -> None:
         self._clock = clock
         self.source = source
@@ -155,6 +165,7 @@ class BrowserPeer:
         self._identity = identity or make_identity(profiles)
         self.digits = ""
         self._told = on_digit
+        self._consent_s = consent_s
         self.audio = AudioPath(self, self._digit)
         self._socket = UdpSocket(host, 0, self._datagram)
         self._socket.start()
@@ -168,6 +179,7 @@ class BrowserPeer:
         self._up = asyncio.Event()
         self._ended = asyncio.Event()
         self.closed = False
+        self.paused = False  # send no audio: a line that is stalled
         self._checking = True
         self._ticks = secrets.randbelow(_REPORT_TICKS)
         clock.add(self)
@@ -257,7 +269,7 @@ class BrowserPeer:
             request.add_message_integrity(self._remote_pwd.encode())
             self._pending[request.transaction_id] = target
             self._socket.send(bytes(request), target)
-        delay = _CHECK_S if self._selected is None else _CONSENT_S
+        delay = _CHECK_S if self._selected is None else self._consent_s
         self._check_timer = asyncio.get_running_loop().call_later(delay, self._check)
 
     def _on_stun(self, data: bytes, address: Address) -> None:
@@ -354,8 +366,9 @@ class BrowserPeer:
         audio = self.audio
         audio.pull(now)
         self.listener(audio.pcm)
-        frame = self.source()
-        audio.send(frame, rms(frame, 2) if frame else 0)
+        if not self.paused:
+            frame = self.source()
+            audio.send(frame, rms(frame, 2) if frame else 0)
         self._ticks += 1
         if not self._ticks % _REPORT_TICKS:
             audio.adapt()

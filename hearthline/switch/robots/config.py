@@ -3,7 +3,8 @@
 {"bind": "127.0.0.1", "port": 0, "realm": "robots.invalid",
  "accounts": {"hearthline": "password"},
  "caller_ids": ["+74950000001"],            // optional: others are refused with 403
- "language": "ru", "seed": 7, "sounds": "/var/cache/robots",
+ "language": "ru", "languages": {"1": "en"},  // the second: by how a number begins, the longest prefix counts
+ "seed": 7, "sounds": "/var/cache/robots",
  "contacts": {"+79161234567": "agrees"},     // a character each
  "others": "absent",                         // any other number: a character, or "drawn" by number and seed
  "rtp_ports": [0, 0], "max_calls": 200}
@@ -36,6 +37,7 @@ class ProviderConfig:
     realm: str = "robots.invalid"
     caller_ids: frozenset[str] = frozenset()
     language: str = "ru"
+    languages: Mapping[str, str] = field(default_factory=dict)
     seed: int = 1
     contacts: Mapping[str, Character] = field(default_factory=dict)
     others: str = Character.ABSENT
@@ -48,7 +50,18 @@ class ProviderConfig:
         character = self.contacts.get(digits)
         if character is None and self.others != DRAWN:
             character = Character(self.others)
-        return plan_for(digits, self.seed, self.language, character)
+        return plan_for(digits, self.seed, self.language_of(digits), character)
+
+    def language_of(self, number: str) -> str:
+        """What is spoken at a number."""
+        digits = number.lstrip("+")
+        fitting = [prefix for prefix in self.languages if digits.startswith(prefix)]
+        return self.languages[max(fitting, key=len)] if fitting else self.language
+
+    @property
+    def spoken(self) -> list[str]:
+        """Every language that some robot speaks."""
+        return list(dict.fromkeys([self.language, *self.languages.values()]))
 
 
 def read_config(path: Path) -> ProviderConfig:
@@ -86,6 +99,7 @@ def config_of(data: Mapping[str, Any]) -> ProviderConfig:
             Character(values.get("others", Character.ABSENT))
     except (TypeError, ValueError, AttributeError) as error:
         raise ConfigError(f"The configuration cannot be used: {error}.") from error
-    if values.get("language", "ru") not in LANGUAGES:
+    values["languages"] = {str(prefix).lstrip("+"): code for prefix, code in dict(values.get("languages", {})).items()}
+    if not {values.get("language", "ru"), *values["languages"].values()} <= set(LANGUAGES):
         raise ConfigError(f"Robots speak {' and '.join(LANGUAGES)} only.")
     return ProviderConfig(**values)

@@ -57,8 +57,8 @@ class RobotCall:
             self._later(self._plan.answers_after, self._call.answer)
 
     def _begin(self) -> None:
-        voice = self._plan.voice
-        self._contact = Contact(self._plan, lambda line: self._provider.sound(line, voice))
+        voice, language = self._plan.voice, self._provider.config.language_of(self._call.called)
+        self._contact = Contact(self._plan, lambda line: self._provider.sound(line, language, voice))
 
     def _told(self, event: CallEvent) -> None:
         if isinstance(event, Answered):
@@ -140,8 +140,8 @@ class Provider:
         self._ticker.cancel()
         await asyncio.gather(self._ticker, return_exceptions=True)
 
-    def _sound(self, line: str, voice: str) -> Sound:
-        return Sound(read_wav(self._speech.line(line, self.config.language, voice)))
+    def _sound(self, line: str, language: str, voice: str) -> Sound:
+        return Sound(read_wav(self._speech.line(line, language, voice)))
 
     def _incoming(self, call: IncomingCall) -> None:
         allowed = self.config.caller_ids
@@ -179,7 +179,8 @@ class Provider:
 
 def _prepare(config: ProviderConfig) -> SpeechFolder:
     speech = SpeechFolder(config.sounds)
-    for line in every_line(config.language):
-        for voice in VOICES:
-            speech.line(line, config.language, voice)
+    for language in config.spoken:
+        for line in every_line(language):
+            for voice in VOICES:
+                speech.line(line, language, voice)
     return speech

@@ -1,0 +1,1 @@
+"""Contacts from spreadsheets: `uploads` takes a file and the owner's word, `running` imports it in the background."""

@@ -1,0 +1,191 @@
+"""The port's contract: who hears whom, what is played and what is recorded. Every engine passes this."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from hearthline.switch.port import (
+    LegHungUp,
+    ListenMode,
+    ParkSound,
+    RecordingStopped,
+    SoundFinished,
+    SwitchError,
+    SwitchErrorCode,
+)
+from tests.switch.ears import assert_hears, level, read_stereo, tone, write_wav
+from tests.switch.parties import Browser
+from tests.switch.town import Town
+
+A, B, C, D = 440, 650, 900, 1150
+
+
+async def hear(*browsers: Browser) -> list[bytes]:
+    return await asyncio.gather(*(browser.hears() for browser in browsers))
+
+
+async def test_two_hear_each_other_and_nobody_else_does(town: Town) -> None:
+    a, b, c = await town.browser(A), await town.browser(B), await town.browser(C)
+    await town.switch.connect([a.leg, b.leg])
+    heard = await hear(a, b, c)
+    assert_hears(heard[0], [B], unheard=[A, C])
+    assert_hears(heard[1], [A], unheard=[B, C])
+    assert_hears(heard[2], [], unheard=[A, B, C])
+
+
+async def test_three_are_a_conference_and_stay_together_when_one_goes(town: Town) -> None:
+    a, b, c = await town.browser(A), await town.browser(B), await town.browser(C)
+    await town.switch.connect([a.leg, b.leg, c.leg])
+    heard = await hear(a, b, c)
+    assert_hears(heard[0], [B, C], unheard=[A])
+    assert_hears(heard[1], [A, C], unheard=[B])
+    assert_hears(heard[2], [A, B], unheard=[C])
+    await town.switch.hang_up(c.leg)
+    await town.told.wait(LegHungUp, c.leg)
+    heard = await hear(a, b)
+    assert_hears(heard[0], [B], unheard=[C])
+    assert_hears(heard[1], [A], unheard=[C])
+    await town.switch.hang_up(b.leg)
+    await town.told.wait(LegHungUp, b.leg)
+    assert level((await hear(a))[0]) < 30
+    (snapshot,) = await town.switch.legs()
+    assert snapshot.connected_with == ()
+
+
+async def test_a_briefing_the_contact_hears_music_and_then_the_manager(town: Town) -> None:
+    operator, contact, manager = await town.browser(A), await town.called(B), await town.browser(C)
+    await town.switch.connect([operator.leg, contact.leg])
+    await town.switch.connect([operator.leg, manager.leg], park=ParkSound.MUSIC)
+    heard = await asyncio.gather(operator.hears(), contact.hears(1.0), manager.hears())
+    assert_hears(heard[0], [C], unheard=[B])
+    assert_hears(heard[1], [], unheard=[A, C])
+    assert level(heard[1]) > 400, "no music"
+    assert_hears(heard[2], [A], unheard=[B])
+    await town.switch.connect([contact.leg, manager.leg])
+    heard = await asyncio.gather(operator.hears(), contact.hears(), manager.hears())
+    assert level(heard[0]) < 30
+    assert_hears(heard[1], [C], unheard=[A])
+    assert_hears(heard[2], [B], unheard=[A])
+
+
+async def test_parking_with_music_and_with_silence(town: Town) -> None:
+    a = await town.browser(A)
+    await town.switch.park(a.leg, ParkSound.MUSIC)
+    assert level(await a.hears(1.0)) > 400
+    await town.switch.park(a.leg)
+    assert level(await a.hears()) < 30
+
+
+async def test_a_silent_listener_hears_both_and_is_heard_by_nobody(town: Town) -> None:
+    a, b, ear = await town.browser(A), await town.browser(B), await town.browser(C)
+    await town.switch.connect([a.leg, b.leg])
+    await town.switch.listen(ear.leg, a.leg, ListenMode.SILENT)
+    heard = await hear(a, b, ear)
+    assert_hears(heard[0], [B], unheard=[C])
+    assert_hears(heard[1], [A], unheard=[C])
+    assert_hears(heard[2], [A, B], unheard=[C])
+
+
+async def test_a_whisper_reaches_the_target_alone(town: Town) -> None:
+    a, b, coach = await town.browser(A), await town.browser(B), await town.browser(C)
+    await town.switch.connect([a.leg, b.leg])
+    await town.switch.listen(coach.leg, a.leg, ListenMode.WHISPER)
+    heard = await hear(a, b, coach)
+    assert_hears(heard[0], [B, C])
+    assert_hears(heard[1], [A], unheard=[C])
+    assert_hears(heard[2], [A, B], unheard=[C])
+
+
+async def test_barging_in_everybody_hears_everybody_until_parked(town: Town) -> None:
+    a, b, c = await town.browser(A), await town.browser(B), await town.browser(C)
+    await town.switch.connect([a.leg, b.leg])
+    await town.switch.listen(c.leg, b.leg, ListenMode.BARGE)
+    heard = await hear(a, b, c)
+    assert_hears(heard[0], [B, C], unheard=[A])
+    assert_hears(heard[1], [A, C], unheard=[B])
+    assert_hears(heard[2], [A, B], unheard=[C])
+    await town.switch.park(c.leg)
+    heard = await hear(a, b, c)
+    assert_hears(heard[0], [B], unheard=[C])
+    assert_hears(heard[1], [A], unheard=[C])
+    assert level(heard[2]) < 30
+
+
+async def test_a_listener_follows_its_target_into_another_conversation(town: Town) -> None:
+    a, b, c, ear = await town.browser(A), await town.browser(B), await town.browser(C), await town.browser(D)
+    await town.switch.connect([a.leg, b.leg])
+    await town.switch.listen(ear.leg, a.leg, ListenMode.SILENT)
+    await town.switch.connect([a.leg, c.leg])
+    heard = await hear(ear, b)
+    assert_hears(heard[0], [A, C], unheard=[B])
+    assert level(heard[1]) < 30
+
+
+async def test_a_sound_is_played_over_the_conversation_and_its_end_is_told(town: Town, tmp_path: Path) -> None:
+    a, b = await town.browser(A), await town.browser(B)
+    await town.switch.connect([a.leg, b.leg])
+    sound = str(write_wav(tmp_path / "beep.wav", tone(1300, seconds=1.0)))
+    await town.switch.play(a.leg, sound)
+    heard = await asyncio.gather(a.hears(after=0.2), b.hears(after=0.2))
+    assert_hears(heard[0], [B, 1300])
+    assert_hears(heard[1], [A], unheard=[1300])
+    told = await town.told.wait(SoundFinished, a.leg)
+    assert told.sound == sound
+    await town.switch.play(a.leg, sound, loop=True)
+    assert_hears(await a.hears(0.4, after=1.3), [1300])
+    await town.switch.stop_playing(a.leg)
+    assert_hears(await a.hears(), [B], unheard=[1300])
+
+
+async def test_a_sound_that_cannot_be_played_is_refused(town: Town, tmp_path: Path) -> None:
+    a = await town.browser(A)
+    nonsense = tmp_path / "nonsense.wav"
+    nonsense.write_bytes(b"RIFF and no more")
+    for path in (nonsense, tmp_path / "nothing.wav"):
+        with pytest.raises(SwitchError) as error:
+            await town.switch.play(a.leg, str(path))
+        assert error.value.code is SwitchErrorCode.BAD_REQUEST
+
+
+async def test_a_recording_has_the_leg_left_and_what_it_hears_right(town: Town, tmp_path: Path) -> None:
+    operator, contact = await town.browser(A), await town.called(B)
+    await town.switch.connect([operator.leg, contact.leg])
+    path = tmp_path / "call.wav"
+    await operator.ear.listen(0.2)
+    await town.switch.record(operator.leg, str(path))
+    await town.switch.record(operator.leg, str(path))  # asked again: the same recording
+    assert {one.recording for one in await town.switch.legs()} == {str(path), None}
+    await operator.ear.listen(1.5)
+    await town.switch.stop_recording(operator.leg)
+    told = await town.told.wait(RecordingStopped, operator.leg)
+    assert told.path == str(path)
+    assert 1400 <= told.duration_ms <= 1800
+    left, right = read_stereo(path)
+    assert len(left) // 16 == told.duration_ms
+    assert_hears(left[4000:-2000], [A], unheard=[B])
+    assert_hears(right[4000:-2000], [B], unheard=[A])
+    with pytest.raises(SwitchError, match="exists"):
+        await town.switch.record(operator.leg, str(path))
+
+
+async def test_a_recording_ends_with_its_leg(town: Town, tmp_path: Path) -> None:
+    a = await town.browser(A)
+    await town.switch.record(a.leg, str(tmp_path / "a.wav"))
+    await a.ear.listen(0.3)
+    a.peer.close()
+    told = await town.told.wait(RecordingStopped, a.leg)
+    left, right = read_stereo(tmp_path / "a.wav")
+    assert_hears(left, [A])
+    assert level(right) == 0
+    assert told.duration_ms >= 200
+
+
+@pytest.mark.parametrize("count", [0, 1, 33])
+async def test_an_arrangement_of_impossible_size_is_refused(town: Town, count: int) -> None:
+    a = await town.browser(A)
+    with pytest.raises(SwitchError) as error:
+        await town.switch.connect([a.leg] * count)
+    assert error.value.code is SwitchErrorCode.BAD_REQUEST
