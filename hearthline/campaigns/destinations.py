@@ -9,9 +9,8 @@ from django.db.models import Q
 
 from hearthline.campaigns import tally
 from hearthline.campaigns.models import BlockReason, Campaign, Contact, ContactState, DoNotCall
+from hearthline.campaigns.walking import in_file_order
 from hearthline.ledger.tariffs import all_rates
-
-BATCH = 1000
 
 
 def listed(phones: Collection[str], organisation_id: uuid.UUID) -> set[str]:
@@ -30,23 +29,14 @@ def review(campaign: Campaign) -> tuple[int, int]:
     """
     rates = all_rates(campaign.currency)
     blocked = opened = 0
-    last: uuid.UUID | None = None
-    while True:
-        rows = Contact.objects.filter(campaign=campaign).order_by("id")
-        if last is not None:
-            rows = rows.filter(id__gt=last)
-        batch = list(rows.values_list("id", "phone", "state", "block_reason", "attempts")[:BATCH])
-        if not batch:
-            break
-        last = batch[-1][0]
-        lost = [
-            id for id, phone, state, _why, _n in batch
-            if state in (ContactState.FRESH, ContactState.RETRY) and not rates.is_priced(phone)
-        ]  # fmt: skip
-        found = [
-            (id, n) for id, phone, state, why, n in batch
-            if state == ContactState.BLOCKED and why == BlockReason.UNPRICED and rates.is_priced(phone)
-        ]  # fmt: skip
+    contacts = Contact.objects.filter(campaign=campaign).only(
+        "id", "row_number", "phone", "state", "block_reason", "attempts"
+    )
+    for batch in in_file_order(contacts):
+        waiting = [contact for contact in batch if contact.state in (ContactState.FRESH, ContactState.RETRY)]
+        lost = [contact.pk for contact in waiting if not rates.is_priced(contact.phone)]
+        left_out = [contact for contact in batch if contact.block_reason == BlockReason.UNPRICED]
+        found = [(contact.pk, contact.attempts) for contact in left_out if rates.is_priced(contact.phone)]
         blocked += block(campaign.pk, lost, BlockReason.UNPRICED)
         for state, again in ((ContactState.FRESH, False), (ContactState.RETRY, True)):
             opened += _unblock(campaign.pk, [id for id, n in found if (n > 0) == again], state, BlockReason.UNPRICED)

@@ -219,7 +219,7 @@ class Contact(models.Model):
                 condition=models.Q(prefer_operator__isnull=False, state__in=["fresh", "retry"]),
                 name="contact_promised",
             ),
-            models.Index(fields=["campaign", "id"], name="contact_of_campaign"),
+            models.Index(fields=["campaign", "row_number", "id"], name="contact_of_campaign"),
             models.Index(
                 fields=["campaign", "-disposed_at", "-id"],
                 condition=models.Q(disposed_at__isnull=False),

@@ -131,7 +131,7 @@ def change_campaign(
         for name in changed:
             setattr(campaign, name, fields[name])
         _checked(campaign)
-        if campaign.state == CampaignState.RUNNING and (found := [m for m in missing(campaign) if m.step != "balance"]):
+        if campaign.state == CampaignState.RUNNING and (found := _own_faults(campaign)):
             raise NotReadyError(found)
         if changed:
             campaign.save(update_fields=changed)
@@ -181,7 +181,7 @@ def set_dispositions(*, campaign: Campaign, actor: User | None, dispositions: Se
                     setattr(row, name, spec[name])
             _clean(row)
             row.save()
-        if campaign.state == CampaignState.RUNNING and (found := [m for m in missing(campaign) if m.step == "form"]):
+        if campaign.state == CampaignState.RUNNING and (found := _own_faults(campaign)):
             raise NotReadyError(found)
         audit.record(audit.Tag.WEB_CAMPAIGN_CHANGED, actor, campaign.pk, {"fields": ["dispositions"]})
         campaign_changed(campaign)
@@ -273,6 +273,11 @@ def _move(campaign: Campaign, old: str, **changes: Any) -> None:
 
 def _locked(id: uuid.UUID) -> Campaign:
     return Campaign.objects.select_for_update(of=("self",)).select_related("organisation").get(pk=id)
+
+
+def _own_faults(campaign: Campaign) -> list[Missing]:
+    """What a change of a running campaign must not bring about; that contacts or money run out is no fault of it."""
+    return [item for item in missing(campaign) if item.step not in ("contacts", "balance")]
 
 
 def _known(fields: dict[str, Any]) -> None:
