@@ -170,7 +170,7 @@ class AudioPath:
             self._jitter.reset()
         self._received.update(packet.ssrc, packet.sequence, packet.timestamp, arrival)
         if self.receiving:
-            self._store(packet.timestamp, payload)
+            self._store(packet.timestamp, payload, arrival)
         return True
 
     def _other_law(self, payload_type: int, payload: bytes) -> bytes | None:
@@ -181,27 +181,27 @@ class AudioPath:
             return lin2alaw(ulaw2lin(payload, 2), 2)
         return None
 
-    def _store(self, timestamp: int, payload: bytes) -> None:
+    def _store(self, timestamp: int, payload: bytes, arrival: float) -> None:
         codec = self._codec
         units = codec.units(payload)
         if units == codec.frame_units:
-            self._jitter.push(timestamp, payload)
+            self._jitter.push(timestamp, payload, arrival)
         elif not units:
             return
         elif codec.name == OPUS:
             # Longer or shorter packets are rare: decoded here, cut to frames, encoded again for their slots.
-            self._store_long_opus(timestamp, payload)
+            self._store_long_opus(timestamp, payload, arrival)
         else:
-            self._jitter.push_part(timestamp, payload, 1, self._silent_payload[:1])
+            self._jitter.push_part(timestamp, payload, arrival, 1, self._silent_payload[:1])
 
-    def _store_long_opus(self, timestamp: int, payload: bytes) -> None:
+    def _store_long_opus(self, timestamp: int, payload: bytes, arrival: float) -> None:
         if self._recoder is None:
             self._recoder = make_codec(OPUS)  # not the leg's own: both directions of that one are in use
         samples = self._recoder.decode_long(payload)
         size = len(SILENCE)
         for at in range(0, len(samples) - size + 1, size):
             frame = self._recoder.encode(samples[at : at + size])
-            self._jitter.push((timestamp + at // 2 * 6) & 0xFFFFFFFF, frame)
+            self._jitter.push((timestamp + at // 2 * 6) & 0xFFFFFFFF, frame, arrival)
 
     def receive_rtcp(self, data: bytes, arrival: float) -> bool:
         """Take one compound RTCP packet; False when malformed."""
@@ -222,7 +222,7 @@ class AudioPath:
     def pull(self, now: float) -> None:
         """Take this tick's frame out of the jitter buffer into `pcm`, `level` and `encoded`."""
         jitter = self._jitter
-        payload = jitter.pull()
+        payload = jitter.pull(now)
         if payload is None:
             self.encoded = None
             pcm = None if jitter.waiting else self._codec.conceal(jitter.peek())

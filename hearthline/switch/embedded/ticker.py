@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections import deque
 from collections.abc import Callable
 
@@ -29,8 +30,8 @@ class Ticker:
 
     def start(self) -> None:
         self._loop = asyncio.get_running_loop()
-        self._due = self._loop.time() + TICK_S
-        self._handle = self._loop.call_at(self._due, self._run)
+        self._due = time.monotonic() + TICK_S
+        self._handle = self._loop.call_later(TICK_S, self._run)
 
     def stop(self) -> None:
         if self._handle is not None:
@@ -43,7 +44,7 @@ class Ticker:
         return 100.0 * sum(self._late) / len(self._late) if self._late else 0.0
 
     def _run(self) -> None:
-        now = self._loop.time()
+        now = time.monotonic()  # the loop's own clock may be that of the iteration's beginning
         lateness = now - self._due
         self.worst_s = max(self.worst_s, lateness)
         behind = int(lateness / TICK_S)
@@ -59,4 +60,4 @@ class Ticker:
             except Exception:  # the clock of all calls never stops for one of them
                 log.exception("mixer: a tick failed")
             self._due += TICK_S
-        self._handle = self._loop.call_at(self._due, self._run)
+        self._handle = self._loop.call_later(max(0.0, self._due - time.monotonic()), self._run)
