@@ -14,6 +14,7 @@ urlpatterns = [
     path("", include("hearthline.people.urls")),
     path("", include("hearthline.web.recordings")),
     path("", include("hearthline.web.operator.urls")),
+    path("", include("hearthline.web.manager.urls")),
     path("staff/", include("hearthline.web.staff.urls")),
     path("", include("hearthline.web.demo.urls")),
     path("accounts/", include("allauth.urls")),

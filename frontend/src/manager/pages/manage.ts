@@ -1,0 +1,261 @@
+// The manager's page: rings, answers, briefs, talks. The same page serves a guest whose link opened one hand-over.
+import { EventStream, type ExchangeEvent } from "../../events/stream.ts";
+import { isDialogOpen, isTyping, listen } from "../../keys/bindings.ts";
+import { Line } from "../../line/line.ts";
+import { LinePanel, troubleSentence } from "../../line/panel.ts";
+import { audioContext, play } from "../../line/sounds.ts";
+import { byId } from "../../net/parts.ts";
+import { get, post, Refusal } from "../../net/post.ts";
+import { loadTexts, readJson, say } from "../../net/texts.ts";
+import * as desk from "../desk.ts";
+import { currentOf, endingOf, type HandOver, type ManagerState, type Mode, modeOf } from "../state.ts";
+
+interface Settings {
+  guest: boolean;
+  events: string;
+  addresses: Record<string, string>;
+}
+
+const RING_EVERY_MS = 2_000;
+const NOTES_PAUSE_MS = 600;
+
+loadTexts("texts");
+const settings = readJson<Settings>("settings");
+const notes = byId<HTMLTextAreaElement>("notes");
+const notesState = byId("notes-state");
+const muteButton = byId<HTMLButtonElement>("mute");
+const pageTitle = document.title;
+
+let handover: HandOver | undefined;
+let ending = "";
+let mode: Mode = "entering";
+let shownNotesOf = "";
+let stream: EventStream | undefined;
+let clockSkewMs = 0;
+let refreshing: Promise<void> | undefined;
+let refreshAgain = false;
+
+const address = (name: string): string => settings.addresses[name] ?? "";
+
+const linePanel = new LinePanel(
+  (device) => void line.useMicrophone(device),
+  (silent) => desk.trouble(silent ? say("trouble_silent") : ""),
+);
+const line = new Line(
+  byId<HTMLAudioElement>("voice"),
+  {
+    open: (offer, existing) => post(address("open_line"), { offer, line: existing }),
+    close: (id) => post<void>(address("close_line"), { line: id }, { keepalive: true }),
+    state: (state) => {
+      linePanel.state(state, line.muted);
+      render();
+    },
+    microphone: (media) => void linePanel.microphone(media),
+    trouble: (kind) => desk.trouble(troubleSentence(kind)),
+    failed: (refusal) => desk.trouble(refusal.message),
+    quality: (quality) => linePanel.measured(quality),
+  },
+  readJson<Partial<ManagerState>>("state").line?.id ?? "",
+);
+
+// --- what is shown ---------------------------------------------------------------------------------------------------
+
+function render(): void {
+  const before = mode;
+  mode = modeOf(handover, line.state, ending);
+  desk.show({ mode, handover, ending, guest: settings.guest });
+  desk.tick(mode, handover, Date.now() + clockSkewMs);
+  if (handover && shownNotesOf !== handover.id) {
+    shownNotesOf = handover.id;
+    notes.value = handover.manager_notes;
+    notesState.textContent = "";
+  }
+  if (mode !== before) changed(before);
+}
+
+function changed(before: Mode): void {
+  document.title = mode === "ringing" ? `${say("title_rings")} · ${pageTitle}` : pageTitle;
+  const hint = byId("desk-hint").textContent ?? "";
+  desk.announce(`${say(`mode_${mode}`)}. ${hint}`, mode === "ringing" || mode === "over");
+  if (mode === "ringing") notifyOutside();
+  if (mode === "over" && before !== "over") play("ended");
+  if (mode === "talking") play("answered");
+}
+
+function notifyOutside(): void {
+  if (!("Notification" in window) || Notification.permission !== "granted" || document.hasFocus()) return;
+  const note = new Notification(say("notification"), { body: handover?.campaign.name ?? "", tag: "handover" });
+  note.onclick = () => {
+    window.focus();
+    note.close();
+  };
+}
+
+function take(state: ManagerState): void {
+  clockSkewMs = state.now * 1000 - Date.now();
+  const current = currentOf(state);
+  if (current) {
+    if (current.id !== handover?.id) ending = "";
+    handover = current;
+  } else if (!ending && handover && mode !== "waiting" && mode !== "off") {
+    ending = "ended"; // it ended while this page was away
+  }
+  render();
+}
+
+/** Read the whole state again; calls made meanwhile are answered by one more reading. */
+async function refresh(): Promise<void> {
+  if (refreshing) {
+    refreshAgain = true;
+    return refreshing;
+  }
+  refreshing = (async () => {
+    do {
+      refreshAgain = false;
+      try {
+        take(await get<ManagerState>(address("state")));
+      } catch (error) {
+        report(error);
+      }
+    } while (refreshAgain);
+  })();
+  await refreshing;
+  refreshing = undefined;
+}
+
+function heard(event: ExchangeEvent): void {
+  const payload = event.payload as { handover?: string; attempt?: string; line?: string; fields?: object; notes?: string };
+  if (event.name.startsWith("handover.")) {
+    const end = endingOf(event.name);
+    if (end && payload.handover === handover?.id) {
+      ending = end;
+      render();
+    } else if (!end) {
+      void refresh();
+    }
+  } else if (event.name === "draft.saved" && handover && payload.attempt === handover.attempt) {
+    handover.draft = { fields: { ...payload.fields }, notes: payload.notes ?? "" };
+    desk.showDraft(handover);
+  } else if (payload.line === line.id && line.id) {
+    if (event.name === "line.taken_over") {
+      line.takenOver();
+      desk.trouble(say("trouble_taken_over"));
+    } else if (event.name === "line.closed") line.gone();
+  }
+}
+
+function report(error: unknown): void {
+  if (!(error instanceof Refusal)) throw error;
+  if (error.message) desk.trouble(error.message);
+}
+
+// --- what is done ----------------------------------------------------------------------------------------------------
+
+async function send(name: string, body: object): Promise<void> {
+  desk.trouble("");
+  try {
+    await post(address(name), body);
+    await refresh();
+  } catch (error) {
+    report(error);
+  }
+}
+
+async function openLine(): Promise<boolean> {
+  desk.trouble("");
+  audioContext();
+  if ("Notification" in window && Notification.permission === "default") void Notification.requestPermission();
+  if (line.state !== "open") await line.open(linePanel.preferred);
+  return line.state === "open";
+}
+
+async function answer(): Promise<void> {
+  const ringing = handover;
+  if (ringing && (await openLine())) await send("answer", { handover: ringing.id, line: line.id });
+}
+
+function primary(): void {
+  if (mode === "off") void openLine();
+  else if (mode === "waiting") void line.close();
+  else if (mode === "ringing") void answer();
+  else if (mode === "over" && !settings.guest) {
+    ending = "";
+    handover = undefined;
+    render();
+    void refresh();
+  }
+}
+
+function act(action: string): void {
+  if (action === "decline" && mode === "ringing" && handover) void send("decline", { handover: handover.id });
+  else if (action === "hang_up" && handover && mode === "briefing") void send("decline", { handover: handover.id });
+  else if (action === "hang_up" && handover && mode === "talking") void send("hang_up", { handover: handover.id });
+  else if (action === "mute" && (mode === "briefing" || mode === "talking")) {
+    line.setMuted(!line.muted);
+    muteButton.setAttribute("aria-pressed", String(line.muted));
+    linePanel.state(line.state, line.muted);
+  }
+}
+
+let notesTimer = 0;
+notes.addEventListener("input", () => {
+  window.clearTimeout(notesTimer);
+  notesTimer = window.setTimeout(() => void saveNotes(), NOTES_PAUSE_MS);
+});
+
+async function saveNotes(): Promise<void> {
+  if (!handover) return;
+  try {
+    await post(address("notes"), { handover: handover.id, notes: notes.value });
+    notesState.textContent = say("notes_saved");
+  } catch (error) {
+    report(error);
+  }
+}
+
+byId("primary").addEventListener("click", primary);
+byId("decline").addEventListener("click", () => act("decline"));
+byId("hang-up").addEventListener("click", () => act("hang_up"));
+muteButton.addEventListener("click", () => act("mute"));
+listen(
+  { decline: "Escape", hang_up: "KeyH", mute: "KeyM" },
+  false,
+  { action: act, disposition: () => undefined, primary, save: () => void saveNotes(), help: () => undefined },
+  ["decline"],
+);
+window.addEventListener("keydown", (event) => {
+  if (event.key === "Escape" && isTyping(event.target) && !isDialogOpen()) (event.target as HTMLElement).blur();
+});
+window.setInterval(() => desk.tick(mode, handover, Date.now() + clockSkewMs), 500);
+window.setInterval(() => {
+  if (mode === "ringing") play("ring");
+}, RING_EVERY_MS);
+
+// --- the beginning ---------------------------------------------------------------------------------------------------
+
+async function begin(): Promise<void> {
+  let state = readJson<ManagerState>("state");
+  if (settings.guest) {
+    try {
+      const token = window.location.hash.slice(1);
+      state = token ? await post<ManagerState>(address("enter"), { token }) : await get<ManagerState>(address("state"));
+      window.history.replaceState(null, "", window.location.pathname);
+    } catch (error) {
+      report(error);
+      return;
+    }
+  }
+  take(state);
+  stream = new EventStream(settings.events, state.last_event, {
+    event: heard,
+    reset: () => void refresh(),
+    connection: (up) => desk.trouble(up ? "" : say("trouble_stream")),
+    ended: (reason) => desk.trouble(say(`trouble_${reason}`)),
+  });
+  window.addEventListener("pagehide", () => stream?.close());
+  // a reload in mid-conversation: the line and the talk come back by themselves
+  if (line.id && (mode === "briefing" || mode === "talking")) void openLine();
+  render();
+}
+
+void begin();

@@ -1,0 +1,74 @@
+"""What a manager does: open the line, answer, decline, hang up, write notes. Each is checked by its gate."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+from django.http import HttpRequest
+
+from hearthline.calls import commands
+from hearthline.calls.handover_notes import save_manager_notes
+from hearthline.web.commands import json_command, key_of, least_loaded_node, send, text_of
+from hearthline.web.manager.taker import taker_of
+
+LONGEST_OFFER = 64_000
+Body = dict[str, Any]
+
+
+@json_command
+def open_line(request: HttpRequest, body: Body, guest: uuid.UUID | None = None) -> Body:
+    """On the node of the call when one is being handed over: its legs must be on one switch."""
+    taker = taker_of(request, guest)
+    waiting = taker.state()["handovers"]
+    handover = taker.handover(waiting[0]["id"]) if waiting else None
+    command = commands.OpenLine(
+        key=key_of(body),
+        user=taker.command_user,
+        offer=text_of(body, "offer", LONGEST_OFFER),
+        line=text_of(body, "line", 40),
+        handover=str(taker.guest.pk) if taker.guest is not None else "",
+    )
+    return send(handover.attempt.node_id if handover is not None else least_loaded_node(), command)
+
+
+@json_command
+def close_line(request: HttpRequest, body: Body, guest: uuid.UUID | None = None) -> Body:
+    taker = taker_of(request, guest)
+    line = taker.line(text_of(body, "line", 40))
+    return send(line.node_id, commands.CloseLine(key=key_of(body), user=taker.command_user, line=str(line.pk)))
+
+
+@json_command
+def answer(request: HttpRequest, body: Body, guest: uuid.UUID | None = None) -> Body:
+    taker = taker_of(request, guest)
+    handover = taker.handover(text_of(body, "handover", 40))
+    line = taker.line(text_of(body, "line", 40))
+    command = commands.AnswerHandOver(
+        key=key_of(body), user=taker.command_user, handover=str(handover.pk), line=str(line.pk)
+    )
+    return send(handover.attempt.node_id, command)
+
+
+@json_command
+def decline(request: HttpRequest, body: Body, guest: uuid.UUID | None = None) -> Body:
+    taker = taker_of(request, guest)
+    handover = taker.handover(text_of(body, "handover", 40))
+    command = commands.DeclineHandOver(key=key_of(body), user=taker.command_user, handover=str(handover.pk))
+    return send(handover.attempt.node_id, command)
+
+
+@json_command
+def hang_up(request: HttpRequest, body: Body, guest: uuid.UUID | None = None) -> Body:
+    taker = taker_of(request, guest)
+    handover = taker.handover(text_of(body, "handover", 40))
+    command = commands.HangUp(key=key_of(body), user=taker.command_user, attempt=str(handover.attempt_id))
+    return send(handover.attempt.node_id, command)
+
+
+@json_command
+def notes(request: HttpRequest, body: Body, guest: uuid.UUID | None = None) -> Body:
+    """Saved as they are typed, during the conversation and after it."""
+    handover = taker_of(request, guest).handover(text_of(body, "handover", 40))
+    save_manager_notes(handover=handover, notes=text_of(body, "notes"))
+    return {"saved": True}
