@@ -20,6 +20,7 @@ const parts = {
   mute: byId("mute"),
   sheet: byId("desk-sheet"),
   about: byId("about"),
+  aboutPanel: byId("about-panel"),
   written: byId("written"),
   writtenNotes: byId("written-notes"),
   trouble: byId("trouble"),
@@ -85,6 +86,7 @@ function showContact(handover: HandOver): void {
   }).format(new Date());
   parts.time.textContent = say("local_time", { time });
   parts.about.replaceChildren(...facts(handover.contact.columns.map((c) => [c.title, c.value] as const)));
+  parts.aboutPanel.hidden = handover.contact.columns.length === 0;
   showDraft(handover);
 }
 

@@ -124,7 +124,13 @@ async function refresh(): Promise<void> {
 }
 
 function heard(event: ExchangeEvent): void {
-  const payload = event.payload as { handover?: string; attempt?: string; line?: string; fields?: object; notes?: string };
+  const payload = event.payload as {
+    handover?: string;
+    attempt?: string;
+    line?: string;
+    fields?: object;
+    notes?: string;
+  };
   if (event.name.startsWith("handover.")) {
     const end = endingOf(event.name);
     if (end && payload.handover === handover?.id) {

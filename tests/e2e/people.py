@@ -1,0 +1,99 @@
+"""People in browsers: headless Chromium with a tone for a microphone, signed in through the sign-in page."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from playwright.sync_api import Browser, Page, Playwright, expect
+
+from tests.e2e.exchange import Exchange, wait_for
+from tests.e2e.seed_words import PASSWORD
+
+RESULTS = Path(__file__).resolve().parents[2] / "test-results"
+CHROMIUM = "/usr/bin/chromium"
+ARGUMENTS = [
+    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+    "--disable-component-update", "--disable-sync", "--allow-loopback-in-peer-connection",
+    "--use-fake-ui-for-media-stream", "--use-fake-device-for-media-stream", "--autoplay-policy=no-user-gesture-required",
+]  # fmt: skip
+
+EAR = """() => {
+  const voice = document.getElementById("voice");
+  const context = new AudioContext({ sampleRate: 8000 });
+  const analyser = new AnalyserNode(context, { fftSize: 2048, smoothingTimeConstant: 0 });
+  context.createMediaStreamSource(voice.srcObject).connect(analyser);
+  window.ear = { analyser, context };
+}"""
+LISTEN = """async ([frequencies, ms]) => {
+  const { analyser, context } = window.ear;
+  const bins = new Float32Array(analyser.frequencyBinCount);
+  const loudest = frequencies.map(() => -200);
+  const end = performance.now() + ms;
+  while (performance.now() < end) {
+    analyser.getFloatFrequencyData(bins);
+    frequencies.forEach((hertz, n) => {
+      const bin = Math.round((hertz * analyser.fftSize) / context.sampleRate);
+      loudest[n] = Math.max(loudest[n], bins[bin - 1], bins[bin], bins[bin + 1]);
+    });
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+  return loudest;
+}"""
+
+
+class Person:
+    """Somebody at a browser. `page` is where they are; `hears` tells frequencies apart."""
+
+    def __init__(self, exchange: Exchange, browser: Browser) -> None:
+        self.exchange = exchange
+        self.browser = browser
+        self.context = browser.new_context(
+            base_url=exchange.url, locale="en-GB", viewport={"width": 1280, "height": 900}, permissions=["microphone"]
+        )
+        self.page: Page = self.context.new_page()
+        self.errors: list[str] = []
+        self.page.on("pageerror", lambda error: self.errors.append(str(error)))
+
+    def sign_in(self, email: str) -> None:
+        self.page.goto("/accounts/login/")
+        self.page.get_by_label("Email").fill(email)
+        self.page.get_by_label("Password", exact=True).fill(PASSWORD)
+        self.page.get_by_role("button", name="Sign in", exact=True).click()
+        self.page.wait_for_url(lambda url: "/accounts/login" not in url)
+
+    def picture(self, name: str) -> None:
+        """A screenshot into test-results/, for whoever reads a failure."""
+        RESULTS.mkdir(exist_ok=True)
+        self.page.screenshot(path=RESULTS / f"{name}.png", full_page=True)
+
+    def press(self, key: str) -> None:
+        self.page.keyboard.press(key)
+
+    def sees(self, selector: str, text: str, *, timeout_s: float = 15) -> None:
+        expect(self.page.locator(selector)).to_contain_text(text, timeout=timeout_s * 1000)
+
+    def hears(self, *frequencies: float, for_ms: int = 1200) -> list[bool]:
+        """Which of the tones are there, 30 dB and less below full scale."""
+        if not self.page.evaluate("() => Boolean(window.ear)"):
+            self.page.evaluate(EAR)
+        levels: list[float] = self.page.evaluate(LISTEN, [list(frequencies), for_ms])
+        return [level > -50 for level in levels]
+
+    def wait_hears(self, frequency: float, *, timeout_s: float = 8) -> None:
+        wait_for(lambda: self.hears(frequency, for_ms=400)[0], f"a tone of {frequency} Hz", timeout_s=timeout_s)
+
+
+@contextmanager
+def person(play: Playwright, exchange: Exchange, voice: Path | None = None) -> Iterator[Person]:
+    arguments = [*ARGUMENTS, f"--use-file-for-fake-audio-capture={voice}"] if voice else ARGUMENTS
+    browser = play.chromium.launch(executable_path=CHROMIUM, args=arguments)
+    somebody = Person(exchange, browser)
+    try:
+        yield somebody
+    except BaseException:
+        somebody.picture(f"failed-{voice.stem if voice else 'person'}")
+        raise
+    finally:
+        browser.close()

@@ -1,0 +1,3 @@
+"""What the seed and the tests agree on, importable without Django."""
+
+PASSWORD = "long enough to sign in"
