@@ -68,9 +68,9 @@ def web(host: str | None, port: int | None) -> None:
 def worker() -> None:
     """Do background work: imports, exports, recordings, maturing of pay."""
     _django()
-    from django.core.management import call_command
+    from hearthline.supervisor.worker import work
 
-    call_command("db_worker", queue_name="*", interval=0.5, reload=False, startup_delay=False, verbosity=1)
+    work()
 
 
 @main.command()
@@ -122,6 +122,7 @@ def createadmin(email: str, name: str, password: str) -> None:
     from django.core.exceptions import ValidationError
     from django.core.validators import validate_email
 
+    from hearthline.people import audit
     from hearthline.people.models import User
 
     try:
@@ -131,7 +132,8 @@ def createadmin(email: str, name: str, password: str) -> None:
         raise click.ClickException(" ".join(str(m) for m in error.messages)) from None
     if User.objects.filter(email__iexact=email).exists():
         raise click.ClickException("There is already an account with this e-mail address.")
-    User.objects.create_superuser(email.lower(), password, name=name)
+    user = User.objects.create_superuser(email.lower(), password, name=name)
+    audit.record(audit.Tag.CLI_ACCOUNT_CREATED, None, user.pk, {"role": user.role})
     click.echo("Done. Sign in and set up the second step at once: an admin's pages ask for it.")
 
 
@@ -262,17 +264,21 @@ def tariff() -> None:
 
 
 @tariff.command("load")
-@click.argument("file", type=click.Path(exists=True, dir_okay=False))
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--name", default="provider", show_default=True, help="The price list's name; its rows are replaced.")
-def tariff_load(file: str, name: str) -> None:
-    """Read prices from a CSV file: prefix, price a minute, and if there is one the price of a connection and a description."""
-    _django()
-    from hearthline.ledger.price_lists import PriceListError, load_price_list
+def tariff_load(file: Path, name: str) -> None:
+    """Read prices from a CSV file with the columns prefix, per_minute, connection, description."""
+    configuration = _configuration()
+    from hearthline.ledger.models import Tariff
+    from hearthline.ledger.tariff_import import MAX_BYTES, import_rows
+    from hearthline.people import audit
 
-    try:
-        rows = load_price_list(Path(file), name=name)
-    except PriceListError as error:
-        raise click.ClickException(str(error)) from None
+    with file.open("rb") as opened:
+        content = opened.read(MAX_BYTES + 1)
+    tariff, _ = Tariff.objects.get_or_create(name=name, defaults={"currency": configuration.currency_code})
+    with _sentences():
+        rows = import_rows(tariff=tariff, file=content)
+    audit.record(audit.Tag.CLI_TARIFF_IMPORTED, None, tariff.pk, {"rows": rows})
     click.echo(f"{rows} destinations have a price now.")
 
 
@@ -284,7 +290,9 @@ def _sentences() -> Iterator[None]:
     try:
         yield
     except ExchangeError as error:
-        raise click.ClickException(str(error.sentence)) from None
+        more = error.details.get("faults")
+        sentences = [str(fault) for fault in more] if isinstance(more, list) else [str(error.sentence)]
+        raise click.ClickException("\n".join(sentences)) from None
 
 
 def _migrate(verbosity: int = 1) -> None:

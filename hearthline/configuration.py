@@ -68,6 +68,7 @@ class Configuration(BaseSettings):
     max_upload_bytes: int = 50_000_000
     max_import_rows: int = 1_000_000
     email_url: str = ""  # "smtp://user:password@host:587"; empty: messages are written to the data folder
+    email_from: str = "Hearthline <hearthline@localhost>"
 
     @property
     def run_folder(self) -> Path:

@@ -141,6 +141,30 @@ LOGIN_REDIRECT_URL = "/"
 # Attempts at sign-in are counted here; one machine has one web process.
 CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
 
+
+def _email(url: str) -> dict[str, object]:
+    """Django's e-mail settings from "smtp://user:password@host:587" (STARTTLS) or "smtps://..." (TLS from the start)."""
+    if not url:
+        return {
+            "EMAIL_BACKEND": "django.core.mail.backends.filebased.EmailBackend",
+            "EMAIL_FILE_PATH": HEARTHLINE.data / "messages",
+        }
+    parts = urlsplit(url)
+    tls = parts.scheme == "smtps"
+    return {
+        "EMAIL_HOST": parts.hostname or "",
+        "EMAIL_PORT": parts.port or (465 if tls else 587),
+        "EMAIL_HOST_USER": unquote(parts.username or ""),
+        "EMAIL_HOST_PASSWORD": unquote(parts.password or ""),
+        "EMAIL_USE_SSL": tls,
+        "EMAIL_USE_TLS": not tls,
+        "EMAIL_TIMEOUT": 15,
+    }
+
+
+globals().update(_email(HEARTHLINE.email_url))
+DEFAULT_FROM_EMAIL = HEARTHLINE.email_from
+
 TASKS = {"default": {"BACKEND": "django_tasks_db.DatabaseBackend"}}
 
 LANGUAGE_CODE = "en"

@@ -105,8 +105,7 @@ RUSSIAN = DemoCampaign(
     said=OperatorLines(
         opening="Добрый день! Это клиника Заря. Вам удобно говорить?",
         lines=(
-            "До конца месяца осмотр у врача для вас бесплатный.",
-            "Он занимает двадцать минут. Какой день вам удобен?",
+            "До конца месяца осмотр для вас бесплатный. Какой день вам удобен?",
             "Записываю. Будем вас ждать.",
         ),
         on_hold="Минуту, соединяю вас с администратором.",
@@ -173,8 +172,7 @@ Thank you, we look forward to seeing you. Goodbye!
     said=OperatorLines(
         opening="Good afternoon! This is Clinic Zarya. Is this a good moment?",
         lines=(
-            "Until the end of the month a check-up is free for you.",
-            "It takes twenty minutes. Which day suits you?",
+            "Until the end of the month a check-up is free for you. Which day suits you?",
             "I have put you down. See you then.",
         ),
         on_hold="One moment, I will put you through to the desk.",

@@ -32,7 +32,7 @@ from hearthline.switch.robots.speech import SpeechFolder
 from hearthline.web.demo.cast import BY_KEY, ROBOT_MANAGER, ROBOT_OPERATORS
 
 CALLS_EACH = 4
-NO_NEW_CALL_AFTER_S = 60.0
+NO_NEW_CALL_AFTER_S = 40.0
 LONGEST_SHIFT_S = 180.0
 MANAGER_READY_WITHIN_S = 20.0
 

@@ -1,0 +1,71 @@
+"""The worker process: background tasks from the database, and the chores that come round by the clock."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from django.core.management import call_command
+from django.db import close_old_connections
+from django.db.utils import Error as DatabaseError
+
+from hearthline.ledger.tasks import mature_pay
+from hearthline.lib import logs
+
+logger = logging.getLogger(__name__)
+
+LOOK_S = 10.0
+POLL_S = 0.5
+KEEP_RESULTS_DAYS = 14
+
+
+@dataclass(frozen=True, slots=True)
+class Chore:
+    """Doing it once more, in another worker, does no harm."""
+
+    name: str
+    every_s: float
+    work: Callable[[], object]
+
+
+CHORES = (
+    Chore("queue the maturing of pay", 300, lambda: mature_pay.enqueue()),
+    Chore("forget sessions that have ended", 24 * 3600, lambda: call_command("clearsessions")),
+    Chore(
+        "forget old task results",
+        24 * 3600,
+        lambda: call_command("prune_db_task_results", min_age_days=KEEP_RESULTS_DAYS, verbosity=0),
+    ),
+)
+
+
+def work() -> None:
+    """Until SIGTERM: the task at hand is finished first."""
+    logs.configure()
+    threading.Thread(target=_chores, name="chores", daemon=True).start()
+    # looks twice a second: a person who has uploaded a spreadsheet is waiting for it
+    call_command("db_worker", queue_name="*", interval=POLL_S, reload=False, startup_delay=False, verbosity=1)
+
+
+def _chores() -> None:
+    due = dict.fromkeys(CHORES, 0.0)
+    while True:
+        now = time.monotonic()
+        for chore in CHORES:
+            if due[chore] <= now:
+                due[chore] = now + chore.every_s
+                _do(chore)
+        time.sleep(LOOK_S)
+
+
+def _do(chore: Chore) -> None:
+    try:
+        close_old_connections()
+        chore.work()
+    except DatabaseError:
+        logger.exception("could not %s; it is tried again the next time", chore.name)
+    finally:
+        close_old_connections()
