@@ -16,6 +16,8 @@ urlpatterns = [
     path("", include("hearthline.web.operator.urls")),
     path("", include("hearthline.web.manager.urls")),
     path("staff/", include("hearthline.web.staff.urls")),
+    path("moderation/", include("hearthline.web.moderator.urls")),
+    path("", include("hearthline.web.customer.urls")),
     path("", include("hearthline.web.demo.urls")),
     path("accounts/", include("allauth.urls")),
     path("admin/", admin.site.urls),

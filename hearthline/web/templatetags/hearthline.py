@@ -2,25 +2,31 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import phonenumbers
 from django import template
 from django.conf import settings
 from django.forms import BoundField, CheckboxInput, Select, Textarea
 from django.utils import timezone
+from django.utils.dateparse import parse_date
 from django.utils.formats import date_format
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
-from django.utils.translation import get_language
+from django.utils.translation import get_language, gettext
 
 from hearthline.lib.money import Money
 from hearthline.lib.phone import masked
+from hearthline.web import words
 from hearthline.web.icons import icon as draw_icon
 from hearthline.web.navigation import Place, places_for
 
 register = template.Library()
+
+_ISO_DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 
 
 @register.simple_tag
@@ -53,6 +59,16 @@ def mask(e164: str) -> str:
 
 
 @register.filter
+def international(e164: str) -> str:
+    """The whole number for its owner's eyes: '+7 916 123-45-67'."""
+    try:
+        parsed = phonenumbers.parse(e164, None)
+    except phonenumbers.NumberParseException:
+        return e164
+    return str(phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.INTERNATIONAL))
+
+
+@register.filter
 def percent(part: int | None, whole: int | None) -> str:
     """'46 %' of `whole`; a dash when there is nothing to divide."""
     if not whole or part is None:
@@ -69,14 +85,37 @@ def moment(at: datetime | None, zone: str = "") -> SafeString | str:
     local = at.astimezone(tz)
     today = timezone.now().astimezone(tz).date()
     if local.date() == today:
-        text = date_format(local, "TIME_FORMAT") if get_language() == "en-us" else local.strftime("%H:%M")
+        text = f"{local:%H:%M}"
     elif abs(local.date() - today) < timedelta(days=200):
-        text = f"{date_format(local, 'j b')} {local:%H:%M}"
+        text = f"{date_format(local, 'j M')} {local:%H:%M}"
     else:
-        text = f"{date_format(local, 'j b Y')} {local:%H:%M}"
+        text = f"{date_format(local, 'j M Y')} {local:%H:%M}"
     if zone:
         text = f"{text} ({zone})"
     return format_html('<time datetime="{}">{}</time>', local.isoformat(timespec="seconds"), text)
+
+
+@register.simple_tag
+def outcome_words(code: str) -> str:
+    return words.outcome_words(code)
+
+
+@register.filter
+def not_payable(code: str) -> str:
+    return words.not_payable_words(code)
+
+
+@register.filter
+def answer(value: Any) -> str:
+    """An answer of the operator's form as a person reads it: a bool as yes or no, an ISO date by the locale."""
+    if value is None or value == "":
+        return ""
+    if isinstance(value, bool):
+        return gettext("yes") if value else gettext("no")
+    text = str(value)
+    if _ISO_DAY.fullmatch(text) and (day := parse_date(text)):
+        return date_format(day, "SHORT_DATE_FORMAT")
+    return text
 
 
 @register.filter

@@ -1,0 +1,37 @@
+"""Codes of the exchange in words for a person."""
+
+from __future__ import annotations
+
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+
+# calls.Attempt.auto_outcome: how a call ended when no operator said so
+OUTCOMES: dict[str, str | Promise] = {
+    "busy": _("busy"),
+    "no_answer": _("no answer"),
+    "absent": _("number not in service"),
+    "rejected": _("declined"),
+    "network": _("network failure"),
+    "cancelled": _("cancelled by the operator"),
+    "not_wrapped_up": _("outcome not written down"),
+}
+
+# calls.settlement.NOT_PAYABLE: why a conversation is not paid for
+NOT_PAYABLE: dict[str, str | Promise] = {
+    "not_answered": _("nobody answered"),
+    "not_wrapped_up": _("the operator wrote no outcome"),
+    "disposition_not_payable": _("this outcome is not paid for"),
+    "too_short": _("too short"),
+    "operator_vanished": _("the operator's line was lost"),
+    "no_evidence": _("nothing proves the conversation"),
+    "contact_not_heard": _("the contact was not heard"),
+    "operator_not_heard": _("the operator was not heard"),
+}
+
+
+def outcome_words(code: str) -> str:
+    return str(OUTCOMES.get(code, code.replace("_", " ")))
+
+
+def not_payable_words(code: str) -> str:
+    return str(NOT_PAYABLE.get(code, code.replace("_", " ")))
