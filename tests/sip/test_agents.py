@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import random
+import socket
 from collections.abc import AsyncIterator, Callable
 
 import pytest
@@ -10,6 +12,7 @@ import pytest
 from hearthline.switch.embedded.sip.digest import DigestServer
 from hearthline.switch.embedded.sip.events import Answered, Digit, EarlyMedia, Ended, Held, Ringing
 from hearthline.switch.embedded.sip.incoming import IncomingCall
+from hearthline.switch.embedded.sip.message import response_to
 from hearthline.switch.embedded.sip.useragent import UserAgent, UserAgentConfig
 from hearthline.switch.port import Destination, Party, SwitchError, SwitchErrorCode, Transport, Trunk
 from tests.sip.listening import Listener, level, run_audio
@@ -189,3 +192,51 @@ async def test_an_unknown_host_is_said_at_once(agent: UserAgent) -> None:
                 timeout_s=5,
                 on_event=Listener(),
             )
+
+
+async def test_a_storm_of_damaged_messages_hurts_nobody(
+    agent: UserAgent, callee: Callee, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The storm knows one call's identifiers; another call talks on, and nothing is raised anywhere."""
+    told = Listener()
+    of_target = Listener()
+    target = await agent.invite(NUMBER, trunk=callee.trunk(), caller_id="", timeout_s=5, on_event=of_target)
+    await of_target.wait(Answered)
+    talking = await agent.invite(NUMBER, trunk=callee.trunk(), caller_id="", timeout_s=5, on_event=told)
+    await told.wait(Answered)
+    theirs = next(call for call in callee.calls if call.dialog and call.dialog.call_id == talking.call_id)
+    assert target.dialog is not None
+    dice = random.Random(4)
+    seeds = []
+    for method in ("INVITE", "UPDATE", "INFO", "OPTIONS", "NOTIFY", "REFER", "ACK", "CANCEL"):
+        victim = next(call for call in callee.calls if call.dialog and call.dialog.call_id == target.call_id)
+        assert victim.dialog is not None
+        request = victim.dialog.request(method, "SIP/2.0/UDP 127.0.0.2:5060;branch=z9hG4bKx;rport", cseq=70_000)
+        request.set_body("application/sdp", victim._media.local.offer())
+        seeds += [request.encode(), response_to(request, 200, to_tag="x").encode(), response_to(request, 407).encode()]
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as storm:
+        storm.bind(("127.0.0.2", 0))
+        storm.setblocking(False)
+        storming = asyncio.create_task(_storm(storm, dice, seeds, [agent.port, talking._media.local.port]))
+        heard = await run_audio({talking.audio: 440, theirs.audio: 660}, 100)
+        sent = await storming
+    assert sent > 2000
+    assert level(heard[talking.audio][-8000:], 660) > 6000
+    assert level(heard[theirs.audio][-8000:], 440) > 6000
+    assert not talking.over
+    assert agent.dropped > 500
+    assert talking._media.refused > 100
+    assert [record for record in caplog.records if record.levelname == "ERROR"] == []
+
+
+async def _storm(storm: socket.socket, dice: random.Random, seeds: list[bytes], ports: list[int]) -> int:
+    for number in range(2500):
+        data = bytearray(dice.choice(seeds).replace(b"z9hG4bKx", b"z9hG4bK%d" % number))
+        for _ in range(dice.randrange(6)):
+            place = dice.randrange(len(data))
+            data[place : place + dice.randrange(4)] = dice.randbytes(dice.randrange(4))
+        storm.sendto(bytes(data), ("127.0.0.1", ports[0]))
+        storm.sendto(b"\x80" + dice.randbytes(170), ("127.0.0.1", ports[1]))
+        if number % 20 == 0:
+            await asyncio.sleep(0.01)
+    return 2500

@@ -16,9 +16,9 @@ MAX_MESSAGE_BYTES = 65_535
 MAX_HEADERS = 256
 
 _TOKEN = re.compile(r"[A-Za-z0-9\-.!%*_+`'~]{1,64}")
-_CSEQ = re.compile(r"(\d{1,10})\s+([A-Za-z0-9\-.!%*_+`'~]{1,32})")
+_CSEQ = re.compile(r"(\d{1,10})\s+([A-Za-z0-9\-.!%*_+`'~]{1,64})")
 _STATUS_LINE = re.compile(r"SIP/2\.0 +([1-6]\d\d)(?: +(.*))?", re.IGNORECASE | re.DOTALL)
-_REQUEST_LINE = re.compile(r"([A-Za-z0-9\-.!%*_+`'~]{1,32}) +(\S{1,2048}) +SIP/2\.0", re.IGNORECASE)
+_REQUEST_LINE = re.compile(r"([A-Za-z0-9\-.!%*_+`'~]{1,64}) +(\S{1,2048}) +SIP/2\.0", re.IGNORECASE)
 
 # RFC 3261 §7.3.3 and the IANA registry of header fields
 _COMPACT = {

@@ -13,6 +13,7 @@ import ssl
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import cast
 
 from hearthline.switch.embedded.sip.errors import BadMessageError
 from hearthline.switch.embedded.sip.framing import StreamFramer
@@ -74,9 +75,8 @@ class Connection(asyncio.Protocol):
     # asyncio.Protocol
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._socket = transport
-        transport.set_write_buffer_limits(high=MAX_QUEUED_BYTES)
+        self._socket = cast(asyncio.Transport, transport)  # uvloop's are no subclasses of it
+        self._socket.set_write_buffer_limits(high=MAX_QUEUED_BYTES)
         name = transport.get_extra_info("peername") or ("", 0)
         self.peer = (str(name[0]), int(name[1]))
         self._owner.connected(self)
