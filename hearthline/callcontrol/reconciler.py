@@ -15,6 +15,7 @@ from hearthline.callcontrol.conductor import Conductor
 from hearthline.calls import call_events as ev
 from hearthline.calls.call_state import Phase
 from hearthline.calls.models import HandOver, HandOverState, Node
+from hearthline.campaigns.imports import uploads
 from hearthline.dialing import services as dialing
 from hearthline.lib import clock
 from hearthline.realtime.audiences import STAFF
@@ -103,6 +104,7 @@ def housekeeping() -> None:
     """What needs no switch."""
     now = clock.now()
     dialing.expire_leases(now)
+    uploads.resume_interrupted(now)
     recordings.finish_abandoned(now)
     _end_stuck_handovers()
 

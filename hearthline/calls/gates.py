@@ -81,7 +81,9 @@ def line_for_person(user: Person, id: Id) -> Line:
 
 
 def _attempt(rows: QuerySet[Attempt], id: Id) -> Attempt:
-    attempt = rows.select_related("campaign", "contact", "assignment").filter(pk=_uuid(id)).first()
+    attempt = (
+        rows.select_related("campaign", "contact", "assignment", "operator", "disposition").filter(pk=_uuid(id)).first()
+    )
     if attempt is None:
         raise _nothing()
     return attempt

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from hearthline.calls import call_events as ev
-from hearthline.calls.call_effects import AutoWrapUp
+from hearthline.calls.call_effects import AutoWrapUp, HangUp
 from hearthline.calls.call_state import LIVE, EndedBy, EndReason, Phase
 from hearthline.calls.turn import (
     WARNING_S,
@@ -67,4 +67,5 @@ def _node_stayed_away(turn: Turn, at: float) -> None:
     turn.change(operator_here=False)
     if turn.state.ending is None:
         end_contact(turn, at, EndedBy.SWITCH, EndReason.NODE_LOST, ask_switch=False)
+    turn.add(HangUp(turn.state.contact))  # should it come back after all; otherwise the reconciler finds the leg
     contact_is_gone(turn, ev.HungUp(turn.state.contact, at, 41, ev.Cut.SWITCH))

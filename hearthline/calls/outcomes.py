@@ -16,6 +16,7 @@ from django.utils.translation import gettext as _
 from hearthline.calls import settlement
 from hearthline.calls.announcements import tell_call, tell_contact_disposed, tell_shift
 from hearthline.calls.models import Attempt, Shift
+from hearthline.campaigns import tally
 from hearthline.campaigns.models import ContactState, Disposition
 from hearthline.dialing import services as dialing
 from hearthline.dialing.models import Assignment, AssignmentState
@@ -79,6 +80,8 @@ def dispose(
         min_talk_s=attempt.campaign.min_talk_s,
     )
     money = settlement.settle(attempt, verdict)
+    if verdict.payable:
+        tally.conversation_settled(attempt.campaign_id, charged_minor=money.charged.minor)
     attempt.wrapped_up_at, attempt.disposition, attempt.auto_outcome = now, disposition, outcome
     attempt.payable, attempt.not_payable_reason = verdict.payable, verdict.reason
     attempt.charged_minor, attempt.earned_minor = money.charged.minor, money.earned.minor

@@ -15,6 +15,7 @@ from hearthline.calls import machine
 from hearthline.calls.announcements import tell_shift
 from hearthline.calls.call_events import WrappedUp
 from hearthline.calls.call_state import LIVE, Phase, from_json, to_json
+from hearthline.calls.gates import attempt_for_operator
 from hearthline.calls.models import Attempt, HandOver, HandOverState, Shift
 from hearthline.calls.outcomes import Outcome, dispose, outcome_of
 from hearthline.campaigns.forms import clean_result
@@ -145,7 +146,7 @@ def save_draft(*, attempt: uuid.UUID | str, operator: User, fields: Mapping[str,
     Raises NotFoundError, AlreadyWrappedUpError, InvalidInputError (too long, no such field).
     """
     with transaction.atomic():
-        row = _attempt_of(operator, attempt)
+        row = attempt_for_operator(operator, attempt)
         kept = _bounded(row.campaign, fields)
         if len(notes) > NOTES_BOUND:
             raise InvalidInputError(_("The notes are too long: at most %(n)d characters.") % {"n": NOTES_BOUND})
@@ -171,7 +172,7 @@ def wrap_up(
     """
     for _try in range(WRITE_TRIES):
         with transaction.atomic():
-            row = _attempt_of(operator, attempt)
+            row = attempt_for_operator(operator, attempt)
             if row.wrapped_up_at is not None:
                 return _same_again(row, disposition)
             chosen = _disposition_of(row.campaign, disposition)
@@ -202,20 +203,6 @@ def _move_machine(row: Attempt, now: datetime) -> bool:
         phase=row.phase, machine=row.machine, version=row.version
     )
     return written == 1
-
-
-def _attempt_of(operator: User, attempt: uuid.UUID | str) -> Attempt:
-    try:
-        row = (
-            Attempt.objects.select_related("campaign", "contact", "assignment", "operator", "disposition")
-            .filter(pk=attempt, operator=operator)
-            .first()
-        )
-    except (ValueError, TypeError):
-        row = None
-    if row is None:
-        raise NotFoundError(_("There is no such call of yours."))
-    return row
 
 
 def _disposition_of(campaign: Campaign, disposition: int) -> Disposition:

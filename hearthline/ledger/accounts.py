@@ -79,7 +79,7 @@ class Changes:
         for key in sorted(self._by_account, key=_place):
             change = self._by_account[key]
             if not _change(key, change):
-                _open_accounts([key])
+                open_accounts([key])
                 if not _change(key, change):
                     raise InsufficientFundsError
 
@@ -89,7 +89,7 @@ def account_of(kind: AccountKind, owner: uuid.UUID | None, currency: str) -> Acc
     key = AccountKey(AccountKind(kind), owner, currency)
     account = Account.objects.filter(pk=key.id).first()
     if account is None:
-        _open_accounts([key])
+        open_accounts([key])
         account = Account.objects.get(pk=key.id)
     return account
 
@@ -113,7 +113,8 @@ def _change(key: AccountKey, change: Change) -> bool:
     return not sides or rows.update(**sides) == 1
 
 
-def _open_accounts(keys: Iterable[AccountKey]) -> None:
+def open_accounts(keys: Iterable[AccountKey]) -> None:
+    """Open those that are not open yet."""
     Account.objects.bulk_create(
         [
             Account(

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterable, Sequence
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -16,7 +17,8 @@ from django.conf import settings
 from django.db import IntegrityError, connection, transaction
 from django.utils.translation import gettext_lazy as _
 
-from hearthline.ledger.accounts import Changes, InsufficientFundsError, account_of
+from hearthline.ledger import one_statement
+from hearthline.ledger.accounts import Changes, InsufficientFundsError, account_of, open_accounts
 from hearthline.ledger.models import (
     Account,
     AccountKey,
@@ -117,16 +119,38 @@ def settle_conversation(*, hold: uuid.UUID, commission: Money, telephone: Teleph
     `review_window_hours`. With `telephone` its cost is posted too. Returns the posted hold: `posted_minor` is the
     operator's pay. Raises NotFoundError, or ConflictError when the hold was voided or settled differently.
     """
+    if commission.minor < 0 or (telephone is not None and telephone.amount.minor < 0):
+        raise ValueError("neither a commission nor a cost is less than nothing")
+    if telephone is not None and telephone.amount.currency != commission.currency:
+        raise ValueError("a settlement stays in one currency")
+    now = clock.now()
+    matures_at = now + timedelta(hours=settings.HEARTHLINE.review_window_hours)
+    if one_statement.available():
+        settled = one_statement.settle(
+            hold=hold,
+            currency=commission.currency,
+            own=_own_accounts(commission.currency),
+            commission=(derived_id(hold, "commission"), commission.minor),
+            telephone=(telephone.id, telephone.amount.minor) if telephone else (hold, 0),
+            now=now,
+            matures_at=matures_at,
+        )
+        if settled is not None:
+            return settled
+    return _settle_step_by_step(hold, commission, telephone, now, matures_at)
+
+
+def _settle_step_by_step(
+    hold: uuid.UUID, commission: Money, telephone: TelephoneCost | None, now: datetime, matures_at: datetime
+) -> Transfer:
     held = _held(hold)
     price = Money(held.amount_minor, held.debit.currency)
     pay = price - commission
-    if not 0 <= commission.minor < price.minor:
+    if pay.minor <= 0:
         raise ValueError("the commission must leave the operator something")
-    now = clock.now()
     customer, operator = held.debit.key, held.credit.key
-    revenue = AccountKey(AccountKind.EXCHANGE_REVENUE, None, price.currency)
+    revenue = _own_accounts(price.currency)[0]
     with transaction.atomic():
-        matures_at = now + timedelta(hours=settings.HEARTHLINE.review_window_hours)
         if not _take(held, state=TransferState.POSTED, posted_minor=pay.minor, matures_at=matures_at):
             return _same_ending(hold, TransferState.POSTED, pay.minor)
         changes = Changes()
@@ -134,21 +158,23 @@ def settle_conversation(*, hold: uuid.UUID, commission: Money, telephone: Teleph
         changes.move(customer, operator, pay.minor)
         transfers = []
         if commission.minor:
-            transfers.append(
-                _new(
-                    derived_id(hold, "commission"),
-                    customer,
-                    revenue,
-                    commission,
-                    TransferCode.COMMISSION,
-                    held.reference,
-                )
-            )
+            id = derived_id(hold, "commission")
+            transfers.append(_new(id, customer, revenue, commission, TransferCode.COMMISSION, held.reference))
         if telephone is not None and telephone.amount.minor:
             transfers.append(_telephone(telephone, held.reference))
         _insert(transfers, changes, now)
         changes.apply()
+        if one_statement.available():
+            open_accounts(_own_accounts(price.currency))  # so that the next settlement finds all of them
     return Transfer.objects.get(pk=hold)
+
+
+def _own_accounts(currency: str) -> tuple[AccountKey, AccountKey, AccountKey]:
+    revenue, telephony, provider = (
+        AccountKey(kind, None, currency)
+        for kind in (AccountKind.EXCHANGE_REVENUE, AccountKind.TELEPHONY_COST, AccountKind.PROVIDER_PAYABLE)
+    )
+    return revenue, telephony, provider
 
 
 def record_telephone_cost(cost: TelephoneCost, *, reference: str) -> Transfer | None:
@@ -265,6 +291,10 @@ def _telephone(cost: TelephoneCost, reference: str) -> _Movement:
 
 def _once(asked: _Movement, state: TransferState) -> Transfer:
     """Make the transfer unless it has been made."""
+    if state == TransferState.PENDING and one_statement.available():
+        with suppress(IntegrityError):  # somebody makes the same one at this moment: it is found below
+            if held := _held_at_once(asked):
+                return held
     if made := _same(asked):
         return made
     now = clock.now()
@@ -284,6 +314,21 @@ def _once(asked: _Movement, state: TransferState) -> Transfer:
             raise
         return made
     return asked.row
+
+
+def _held_at_once(asked: _Movement) -> Transfer | None:
+    row = asked.row
+    savepoint = transaction.atomic() if connection.in_atomic_block else nullcontext()
+    with savepoint:
+        return one_statement.hold(
+            id=row.id,
+            debit=asked.debit,
+            credit=asked.credit,
+            minor=row.amount_minor,
+            code=row.code,
+            reference=row.reference,
+            now=clock.now(),
+        )
 
 
 def _insert(movements: Sequence[_Movement], changes: Changes, now: datetime) -> None:

@@ -38,14 +38,15 @@ class TariffFileError(InvalidInputError):
 
 def import_rows(*, tariff: Tariff, file: bytes) -> int:
     """Replace the tariff's prices by the file's. Returns how many there are. Raises TariffFileError."""
-    rows = _read(tariff, file)
+    rows = read_rows(tariff, file)
     with transaction.atomic():
         TariffRow.objects.filter(tariff=tariff).delete()
         TariffRow.objects.bulk_create(rows, batch_size=1000)
     return len(rows)
 
 
-def _read(tariff: Tariff, file: bytes) -> list[TariffRow]:
+def read_rows(tariff: Tariff, file: bytes) -> list[TariffRow]:
+    """The file's prices, one per prefix, not saved. Raises TariffFileError."""
     if len(file) > MAX_BYTES:
         raise TariffFileError([_("The file is larger than 20 MB. Split it into several tariffs.")])
     rows: dict[str, TariffRow] = {}

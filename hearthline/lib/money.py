@@ -17,7 +17,7 @@ def minor_digits(currency: Currency) -> int:
     return get_currency_precision(currency)
 
 
-@dataclass(frozen=True, slots=True, order=True)
+@dataclass(frozen=True, slots=True)
 class Money:
     """An amount in minor units (kopecks, cents) of one currency."""
 
@@ -35,6 +35,14 @@ class Money:
     def __neg__(self) -> Money:
         return Money(-self.minor, self.currency)
 
+    def __lt__(self, other: Money) -> bool:
+        self._same_currency(other)
+        return self.minor < other.minor
+
+    def __le__(self, other: Money) -> bool:
+        self._same_currency(other)
+        return self.minor <= other.minor
+
     def share(self, basis_points: int) -> Money:
         """A share in hundredths of a percent, rounded half to even to a whole minor unit."""
         exact = Decimal(self.minor) * basis_points / 10_000
@@ -45,7 +53,9 @@ class Money:
 
     @classmethod
     def from_decimal(cls, amount: Decimal, currency: Currency) -> Money:
-        """Exact; raises ValueError when the amount is finer than the minor unit."""
+        """Exact; raises ValueError when the amount is finer than the minor unit, or no amount (NaN, infinite)."""
+        if not amount.is_finite():
+            raise ValueError(f"{amount} is no amount of {currency}")
         scaled = amount.scaleb(minor_digits(currency))
         if scaled != scaled.to_integral_value():
             raise ValueError(f"{amount} is finer than the smallest unit of {currency}")

@@ -11,7 +11,7 @@ from datetime import timedelta
 import pytest
 from django.conf import settings as django_settings
 from django.db import transaction
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from hearthline.ledger import check, selectors, services
@@ -21,8 +21,6 @@ from hearthline.lib import clock
 from hearthline.lib.errors import ConflictError, NotFoundError
 from hearthline.lib.ids import derived_id
 from hearthline.lib.money import Money
-
-pytestmark = pytest.mark.django_db
 
 _SPACE = uuid.UUID(int=7)
 CUSTOMERS = [derived_id(_SPACE, f"customer {n}") for n in range(2)]
@@ -202,9 +200,21 @@ def undone() -> Iterator[None]:
         transaction.set_rollback(True)
 
 
+@pytest.mark.django_db
 @settings(max_examples=60, deadline=None)
 @given(st.lists(steps, max_size=25))
 def test_any_order_of_anything_keeps_the_books(asked: list[Step]) -> None:
+    compare(asked)
+
+
+@pytest.mark.postgres
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(asked=st.lists(steps, max_size=25))
+def test_the_same_on_postgresql_where_hot_movements_are_one_statement(postgres: str, asked: list[Step]) -> None:
+    compare(asked)
+
+
+def compare(asked: list[Step]) -> None:
     with undone():
         paper = Paper()
         for step in asked:

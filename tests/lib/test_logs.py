@@ -1,0 +1,115 @@
+"""No log line carries a phone number, whoever wrote it."""
+
+from __future__ import annotations
+
+import io
+import json
+import logging
+import uuid
+from collections.abc import Iterator
+
+import phonenumbers
+import pytest
+import structlog
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hearthline.lib import logs
+
+
+@pytest.fixture
+def lines() -> Iterator[io.StringIO]:
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    stream = io.StringIO()
+    logs.configure(json=True, stream=stream)
+    yield stream
+    root.handlers[:] = handlers
+    root.setLevel(level)
+    structlog.reset_defaults()
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "+79161234567", "89161234567", "+7 916 123-45-67", "8 (916) 123 45 67", "(916) 123-45-67-89", "to=+79161234567;x",
+        "sip:79161234567@provider.example", "sip:+79161234567@h", "sips:100500@h", "tel:+7-916-123-45-67",
+        "<sip:89161234567@h:5060>", "'+79161234567'", "number:+79161234567,", "+44 20 7946 0958", "\xa0+7\xa0916\xa01234567",
+        '{"phone": "+79161234567"}', "+79161234567\n+79161234568",
+    ],
+)  # fmt: skip
+def test_a_number_is_masked_however_it_is_written(written: str) -> None:
+    masked = logs.redacted(written)
+    assert logs.MASK in masked
+    assert "1234567" not in masked.replace(" ", "").replace("-", "").replace("\xa0", "")
+    assert "916" not in masked
+
+
+@pytest.mark.parametrize(
+    "harmless",
+    [
+        "2026-11-22T23:05:06.123456Z", "2026-11-22 23:05", "2026-11-22", "10.0.0.17:5060", "127.0.0.1", "took 12.3456789 s",
+        "2f6c0c9e-1234-4321-8765-123456789012", "call 1 of 1000000", "claimed 1234567 rows", "a=rtpmap:0 PCMU/8000",
+    ],
+)  # fmt: skip
+def test_what_is_no_number_stays(harmless: str) -> None:
+    assert logs.redacted(harmless) == harmless
+
+
+@given(st.uuids())
+def test_ids_stay_readable(id: uuid.UUID) -> None:
+    assert logs.redacted(f"attempt {id} ended") == f"attempt {id} ended"
+    assert logs.redacted(id) == str(id)
+
+
+@given(
+    st.sampled_from(sorted(phonenumbers.SUPPORTED_REGIONS)),
+    st.sampled_from(["{}", "call to {}", "({})", "to={},", '"{}"', "sip:{}@host", "x\t{}\n"]),
+)
+def test_every_countrys_numbers_in_e164_are_masked_anywhere(region: str, where: str) -> None:
+    example = phonenumbers.example_number(region)
+    if example is None:
+        return
+    e164 = phonenumbers.format_number(example, phonenumbers.PhoneNumberFormat.E164)
+    text = logs.redacted(where.format(e164))
+    assert e164 not in text
+    assert e164[1:] not in text
+
+
+@given(
+    st.recursive(
+        st.text() | st.integers() | st.none(), lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner)
+    )
+)
+def test_anything_can_be_redacted(value: object) -> None:
+    json.dumps(logs.redacted(value))
+
+
+def test_a_number_is_masked_in_every_part_of_a_line(lines: io.StringIO) -> None:
+    log = structlog.get_logger("hearthline.test")
+    log.info("dialling +79161234567", to="+79161234567", deep={"a": ["+79161234567", {"b": b"+79161234567"}]})
+    try:
+        raise ValueError("cannot ring +79161234567")
+    except ValueError:
+        log.exception("failed")
+    structlog.contextvars.bind_contextvars(caller="+79161234567")
+    log.warning("again %s", "+79161234567")
+    structlog.contextvars.clear_contextvars()
+    written = lines.getvalue()
+    assert "9161234567" not in written
+    assert written.count(logs.MASK) >= 6
+    assert len(written.splitlines()) == 3
+    assert json.loads(written.splitlines()[0])["logger"] == "hearthline.test"
+
+
+def test_other_peoples_loggers_go_the_same_way(lines: io.StringIO) -> None:
+    other = logging.getLogger("uvicorn.access")
+    other.warning("GET %s %s", "/find?phone=+79161234567", "89161234567")
+    try:
+        raise RuntimeError("INVITE sip:79161234567@h")
+    except RuntimeError:
+        logging.getLogger("asyncio").exception("oops")
+    written = lines.getvalue()
+    assert "9161234567" not in written
+    assert json.loads(written.splitlines()[0])["event"].startswith("GET /find")
+    assert "RuntimeError" in written
