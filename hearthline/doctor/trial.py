@@ -61,8 +61,8 @@ async def trial_call(
                 continue
             if isinstance(event, LegAnswered):
                 answered = True
-                say("Answered. A melody is playing; say something into the phone.")
-                await switch.play(leg, str(sound), loop=True)
+                say("Answered. A short melody is playing; then say something into the phone.")
+                await switch.play(leg, str(sound))
                 asyncio.get_running_loop().call_later(TALK_S, lambda: asyncio.ensure_future(switch.hang_up(leg)))
             elif isinstance(event, LegHungUp):
                 return _tell_end(event, answered, say)
@@ -80,6 +80,8 @@ def _tell(event: SwitchEvent, say: Callable[[str], None]) -> None:
 
 def _tell_end(event: LegHungUp, answered: bool, say: Callable[[str], None]) -> bool:
     why = CAUSES.get(event.cause, "")
+    if event.sip_status in (401, 407):
+        why = "the provider does not take this user name and password"
     status = f", SIP {event.sip_status}" if event.sip_status else ""
     say(f"Ended: cause {event.cause}{f' ({why})' if why else ''}{status}.")
     if not answered:
