@@ -18,7 +18,7 @@ INLINE = re.compile(
     r"<style\b|\sstyle=|\son[a-z]+=[\"']|javascript:|<script(?![^>]*\bsrc=)(?![^>]*application/(?:ld\+)?json)", re.I
 )
 FROM_ELSEWHERE = re.compile(r"""(?:src|href)=["'](?:https?:)?//(?!(?:www\.)?(?:apache\.org|github\.com)\b)""", re.I)
-THIS_MACHINE = re.compile(r"(?<![\w.])/(?:root|home/\w+|work)/\w")
+THIS_MACHINE = re.compile(r"(?<![\w.])/(?:root/\w|home/\w+/\w|work/(?:main|wt|venv|shared|brief)\b)")
 REGISTRY = re.compile(
     r"--(?:extra-)?index-url|--find-links|\"resolved\":\s*\"http|registry\.npmjs\.org|pypi\.org/simple|files\.pythonhosted\.org"
 )
