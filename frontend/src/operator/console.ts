@@ -69,6 +69,7 @@ export class Console {
   private unlisten: () => void = () => undefined;
   private busy = new Set<Action>();
   private breakAfter = false;
+  private attempt = ""; // the call that news are told of
   private readTimer: number | undefined;
   private streamTimer: number | undefined;
   private streamUp = true;
@@ -82,6 +83,7 @@ export class Console {
     own: Shortcuts,
   ) {
     this.strip.setClock(state.now);
+    this.attempt = state.call?.attempt ?? "";
     this.panel = new LinePanel(
       (deviceId) => void this.line.useMicrophone(deviceId),
       (silent) => this.silence(silent),
@@ -143,6 +145,8 @@ export class Console {
     this.state = mergeState(state, this.recent);
     this.strip.setClock(state.now);
     this.render();
+    if (this.state.call) this.attempt = this.state.call.attempt;
+    else if (this.state.assignment) this.attempt = "";
     if (this.state.call && this.state.call.attempt !== before) this.sheet.callBegan();
   }
 
@@ -164,10 +168,12 @@ export class Console {
     if (changesEverything(event.name)) this.readSoon();
   }
 
-  /** About the call in hand, or about this person at all. */
+  /** About the call in hand (or the one that has just ended by itself), or about no call at all. */
   private isMine(event: ExchangeEvent): boolean {
-    const attempt = event.payload["attempt"];
-    return attempt === undefined || this.state.call === null || this.state.call.attempt === attempt;
+    const { attempt, assignment } = event.payload;
+    if (typeof attempt !== "string") return true;
+    if (assignment !== undefined && assignment === this.state.assignment?.id) this.attempt = attempt;
+    return attempt === this.attempt;
   }
 
   private heardOfLine(event: ExchangeEvent): void {
@@ -415,6 +421,7 @@ export class Console {
       byId("call-back-at").focus();
       return;
     }
+    this.sheet.settle();
     const body = { attempt: call.attempt, fence: call.fence, disposition: chosen.id, call_back_at: at };
     const reply = await post<{ outcome: Outcome; state: ConsoleState }>(this.urls.wrap_up, {
       ...body,

@@ -103,6 +103,12 @@ export class Worksheet {
     this.mark(kept ? "draft_saved" : "draft_kept_here");
   }
 
+  /** The result is being saved as a whole: the draft of it has nothing to add. */
+  settle(): void {
+    window.clearTimeout(this.timer);
+    this.dirty = false;
+  }
+
   private get notes(): HTMLTextAreaElement | null {
     return this.root.querySelector<HTMLTextAreaElement>('textarea[name="notes"]');
   }
