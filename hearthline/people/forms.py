@@ -1,10 +1,11 @@
-"""Signing up with an invitation."""
+"""Signing in, and signing up with an invitation."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from allauth.account import forms as allauth_forms
+from allauth.mfa.webauthn.forms import AddWebAuthnForm
 from django import forms
 from django.conf import settings
 from django.http import HttpRequest
@@ -14,6 +15,30 @@ from django.utils.translation import gettext_lazy as _
 from hearthline.people import services
 from hearthline.people.models import Invitation, User
 from hearthline.people.timezones import timezone_choices
+
+
+def without_placeholders(form: forms.Form) -> None:
+    """A label is enough, and it stays when one types."""
+    for field in form.fields.values():
+        field.widget.attrs.pop("placeholder", None)
+
+
+class LoginForm(allauth_forms.LoginForm):  # type: ignore[misc]  # allauth is untyped
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        without_placeholders(self)
+        self.fields["login"].label = _("E-mail")
+        self.fields["remember"].label = _("Stay signed in on this device")
+
+
+class AddPasskeyForm(AddWebAuthnForm):  # type: ignore[misc]  # allauth is untyped
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["name"].label = _("What you call it")
+        self.fields["name"].help_text = _("To tell your keys apart: “phone”, “blue key”.")
+        alone = self.fields["passwordless"]
+        alone.label = _("Sign in with it alone, without the password")
+        alone.help_text = _("The device then asks for your finger, face or PIN.")
 
 
 class SignupForm(allauth_forms.SignupForm):  # type: ignore[misc]  # allauth is untyped
@@ -47,8 +72,8 @@ class SignupForm(allauth_forms.SignupForm):  # type: ignore[misc]  # allauth is 
         super().__init__(*args, **kwargs)
         self.invitation = invitation
         self.fields["password1"].help_text = _("At least 10 characters. A sentence of your own is good.")
-        for field in self.fields.values():
-            field.widget.attrs.pop("placeholder", None)  # a label is enough, and stays when one types
+        self.fields["email"].label = _("E-mail")
+        without_placeholders(self)
         if invitation and invitation.email:
             self.fields["email"].widget.attrs["readonly"] = True
         if not (invitation and services.founds_organisation(invitation)):
