@@ -58,6 +58,7 @@ class AudioFormat:
     codec: str  # "PCMU", "PCMA" or "opus"
     payload_type: int
     telephone_event: int | None = None  # payload type of RFC 4733 events; None: the far end takes none
+    event_clock: int = 8000  # clock rate of those events; some browsers have only 8000, with Opus too
 
 
 class AudioPath:
@@ -138,11 +139,12 @@ class AudioPath:
             self.codec_name = agreed.codec
             self._silent_payload = self._codec.encode(SILENCE)
             self._jitter = JitterBuffer(self._codec.frame_units)
-            self._digits_out = DigitSender(self._codec.frame_units)
             if former.clock_rate != self._codec.clock_rate:
                 self._packets_in_before += self._received.packets
                 self._lost_before += self._received.lost
                 self._received = ReceiveStats(self._codec.clock_rate)
+        if self._format is None or agreed.event_clock != self._format.event_clock:
+            self._digits_out = DigitSender(agreed.event_clock * TICK_MS // 1000)
         self._format = agreed
 
     def receive_rtp(self, data: bytes, arrival: float) -> bool:

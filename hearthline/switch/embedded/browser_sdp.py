@@ -56,14 +56,16 @@ class Offer:
         for codec in preferred:
             for payload_type in self.payload_types:
                 if self.names.get(payload_type) == _OURS[codec]:
-                    return AudioFormat(codec, payload_type, self._event_type(_OURS[codec][1]))
+                    return AudioFormat(codec, payload_type, *self._event_type(_OURS[codec][1]))
         raise OfferError("The offer has no codec in common with the switch (PCMU, PCMA or Opus).")
 
-    def _event_type(self, clock_rate: int) -> int | None:
-        for payload_type in self.payload_types:
-            if self.names.get(payload_type) == ("telephone-event", clock_rate):
-                return payload_type
-        return None
+    def _event_type(self, clock_rate: int) -> tuple[int | None, int]:
+        """Payload type and clock rate of telephone events: at the codec's own clock where there are such."""
+        for wanted in (clock_rate, 8000):
+            for payload_type in self.payload_types:
+                if self.names.get(payload_type) == ("telephone-event", wanted):
+                    return payload_type, wanted
+        return None, 8000
 
 
 def _attribute(lines: Sequence[str], session: Sequence[str], name: str) -> str | None:
@@ -236,7 +238,6 @@ def build_answer(offer: Offer, agreed: AudioFormat, us: LocalSide) -> str:
 def _audio_lines(offer: Offer, agreed: AudioFormat, us: LocalSide, mid: str) -> list[str]:
     host, port = us.addresses[0]
     types = [agreed.payload_type] + ([agreed.telephone_event] if agreed.telephone_event is not None else [])
-    clock = _OURS[agreed.codec][1]
     name = {PCMU: "PCMU/8000", PCMA: "PCMA/8000", OPUS: "opus/48000/2"}[agreed.codec]
     lines = [
         f"m=audio {port} {offer.sections[offer.chosen][1]} {' '.join(map(str, types))}",
@@ -256,7 +257,7 @@ def _audio_lines(offer: Offer, agreed: AudioFormat, us: LocalSide, mid: str) -> 
             f"a=fmtp:{agreed.payload_type} minptime=10;useinbandfec=1;maxplaybackrate=8000;stereo=0;sprop-stereo=0"
         )
     if agreed.telephone_event is not None:
-        lines.append(f"a=rtpmap:{agreed.telephone_event} telephone-event/{clock}")
+        lines.append(f"a=rtpmap:{agreed.telephone_event} telephone-event/{agreed.event_clock}")
         lines.append(f"a=fmtp:{agreed.telephone_event} 0-15")
     lines += ["a=ptime:20", "a=maxptime:60"]
     if answer_sends(offer):

@@ -135,7 +135,7 @@ class DtlsSrtp:
 
     def receive(self, datagram: bytes) -> None:
         """Take a DTLS datagram. Nonsense is dropped, as RFC 6347 §4.1.2.7 asks."""
-        if self.state in (DtlsState.CLOSED, DtlsState.FAILED) or len(datagram) > _MAX_DATAGRAM:
+        if self.state in (DtlsState.CLOSED, DtlsState.FAILED) or not 0 < len(datagram) <= _MAX_DATAGRAM:
             return
         self._ssl.bio_write(datagram)
         if self.state is DtlsState.HANDSHAKE:

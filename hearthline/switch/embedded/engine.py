@@ -168,6 +168,12 @@ class EmbeddedSwitch:
         return self._port.port
 
     @property
+    def known_addresses(self) -> int:
+        """Addresses that browsers have proved to be theirs, of all legs."""
+        assert self._port is not None
+        return self._port.known_addresses
+
+    @property
     def sip_port(self) -> int:
         """UDP and TCP port of the SIP user agent."""
         assert self._agent is not None

@@ -160,6 +160,11 @@ class MediaPort:
 
     # --- the table of names and addresses -----------------------------------------------------------------------------
 
+    @property
+    def known_addresses(self) -> int:
+        """Addresses that have proved themselves, of all legs."""
+        return len(self._paths)
+
     def know_name(self, ufrag: str, session: IceSession) -> None:
         self._names[ufrag] = session
 
