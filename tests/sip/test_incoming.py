@@ -160,9 +160,10 @@ async def test_a_call_without_an_offer_gets_ours(peer: ScriptedPeer, exchange: E
 
 async def test_refusals(peer: ScriptedPeer, exchange: Exchange) -> None:
     async def status(body: bytes | None = None, **headers: str) -> Response:
-        peer.drain()
-        invite(peer, exchange, body, **headers)
-        return await peer.response()
+        request = invite(peer, exchange, body, **headers)
+        while (answer := await peer.response()).call_id != request.call_id:
+            pass  # an earlier refusal, repeated
+        return answer
 
     assert (await status(description().replace(b"AVP 8", b"AVP 18"))).status == 488
     assert (await status(b"v=rubbish")).status == 400
@@ -170,11 +171,10 @@ async def test_refusals(peer: ScriptedPeer, exchange: Exchange) -> None:
     assert (needy.status, needy.headers.get("Unsupported")) == (420, "100rel, replaces")
     invite(peer, exchange)
     (await exchange.call()).hang_up(17)
-    assert (await peer.response(486)).status == 486
+    await peer.response(486)
     exchange.agent.on_incoming(None)
     assert (await status()).status == 480
     await exchange.agent.dismiss("in")
-    peer.drain()
     assert (await status()).status == 404
     assert exchange.agent.calls == []
 

@@ -54,7 +54,7 @@ async def test_callers_with_digest_and_losses_are_all_served(tmp_path: Path) -> 
         "-r",
         "20",
         "-d",
-        "300",
+        "1500",  # long enough for a lost ACK to be asked for again
         "-s",
         "79160000001",
         calls=CALLS,

@@ -76,6 +76,7 @@ class Core:
             log.error("sip: background work failed", exc_info=error)
 
     async def close(self) -> None:
+        await self.resolver.close()
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)

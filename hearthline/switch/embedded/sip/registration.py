@@ -179,8 +179,11 @@ class Registration:
             step = min(seconds, KEEP_ALIVE)
             await asyncio.sleep(step)
             seconds -= step
-            if self._registrar.hop is not None:
-                self._core.transports.keep_alive(self._registrar.hop)
+            hop = self._registrar.hop
+            if hop is not None and not self._core.transports.connected_to(hop):
+                return  # the provider could no longer reach us over it: register anew
+            if hop is not None:
+                self._core.transports.keep_alive(hop)
 
     async def stop(self, *, unregister_within: float = 2.0) -> None:
         """Take the registration back, but do not wait long for a provider that is silent."""

@@ -168,6 +168,7 @@ class Transports:
         self._connections: set[Connection] = set()
         self._connecting: set[asyncio.Task[None]] = set()
         self._local: dict[str, str] = {}
+        self._contexts: dict[bool, ssl.SSLContext] = {}  # by whether certificates are verified
         self._sweeper: asyncio.TimerHandle | None = None
 
     async def start(self, *, listen_tcp: bool = True, tls: ssl.SSLContext | None = None, tls_port: int = 0) -> None:
@@ -255,7 +256,7 @@ class Transports:
 
     async def _connect(self, connection: Connection, hop: Hop) -> None:
         loop = asyncio.get_running_loop()
-        context = client_tls(verify=hop.tls_verify) if hop.transport is Transport.TLS else None
+        context = self._client_context(hop.tls_verify) if hop.transport is Transport.TLS else None
         try:
             async with asyncio.timeout(CONNECT_SECONDS):
                 await loop.create_connection(
@@ -275,6 +276,23 @@ class Transports:
             )
             connection.fail_waiting(reason)
 
+    def _client_context(self, verify: bool) -> ssl.SSLContext:
+        if verify not in self._contexts:
+            self._contexts[verify] = client_tls(verify=verify)  # reads the machine's certificates: once
+        return self._contexts[verify]
+
+    def connected_to(self, hop: Hop) -> bool:
+        """Whether a request to this hop would find an open way; always so by UDP."""
+        connection = self._outbound.get(hop)
+        return not hop.reliable or (connection is not None and not connection.closed)
+
+    def hop_back(self, source: Source) -> Hop:
+        """The hop that leads to whoever sent a message: over its own connection as long as that is open (RFC 5923)."""
+        for hop, connection in self._outbound.items():
+            if connection is source.connection:
+                return hop
+        return Hop(source.transport, source.host, source.port)
+
     # receiving
 
     def deliver(self, data: bytes, source: Source) -> None:
@@ -287,6 +305,8 @@ class Transports:
             connection.close()
             return
         self._connections.add(connection)
+        if inbound:
+            self._outbound[Hop(connection.kind, *connection.peer)] = connection
 
     def disconnected(self, connection: Connection) -> None:
         self._connections.discard(connection)

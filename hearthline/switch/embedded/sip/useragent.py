@@ -68,7 +68,7 @@ class UserAgent:
         self._layer = TransactionLayer(
             self._transports, config.timers, self._on_request, self._on_ack, self._on_stray_response
         )
-        self._core = Core(self._transports, self._layer, Resolver(), config.product)
+        self._core = Core(self._transports, self._layer, Resolver(ipv6=":" in config.bind), config.product)
         self._ports = RtpPorts(config.bind, *config.rtp_ports)
         self._registrations: dict[str, Registration] = {}
         self._sources: dict[str, tuple[Trunk, frozenset[str]]] = {}  # trunks that may call us, and their addresses
@@ -278,7 +278,7 @@ class UserAgent:
             transaction.reply(482, to_tag=new_tag())  # our own call come back, or merged by forking (§8.2.2.2)
             return
         transaction.reply(100)
-        hop = Hop(source.transport, source.host, source.port, tls_verify=trunk.tls_verify)
+        hop = self._transports.hop_back(source)
         try:
             media = self._ports.open(self._transports.local_host(source.host))
         except NoPortLeftError:
