@@ -7,11 +7,13 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.db import transaction
 
 from hearthline.calls import outcomes, services, settlement
 from hearthline.calls.models import Attempt, Shift
 from hearthline.calls.outcomes import dispose
 from hearthline.campaigns.models import Contact
+from hearthline.dialing import services as dialing
 from hearthline.dialing.models import Assignment, AssignmentState
 from hearthline.ledger import check
 from hearthline.ledger import services as ledger
@@ -28,7 +30,7 @@ def pay_of(talk: Conversation) -> int:
 
 
 def hold_of(talk: Conversation) -> Transfer:
-    return Transfer.objects.get(pk=talk.assignment.hold)
+    return Transfer.objects.get(pk=str(talk.assignment.hold))
 
 
 def untouched(talk: Conversation) -> bool:
@@ -138,7 +140,7 @@ class TestOutcome:
             (settlement, "settle"),
             (outcomes, "_count"),
             (outcomes, "_tell"),
-            (outcomes.dialing, "apply_outcome"),
+            (dialing, "apply_outcome"),
             (ledger, "settle_conversation"),
         ],
     )
@@ -184,12 +186,12 @@ class TestShift:
     def test_the_end_of_a_shift_gives_an_undialled_contact_back(self) -> None:
         talk = a_conversation()
         talk.wrap_up()
-        assignment = services.dialing.claim_next(talk.operator, talk.campaign)
+        assignment = dialing.claim_next(talk.operator, talk.campaign)
         assert assignment is not None
         services.end_shift(operator=talk.operator)
         row = Assignment.objects.get(pk=assignment.pk)
         assert (row.state, row.release_reason) == (AssignmentState.RELEASED, "shift_ended")
-        assert Transfer.objects.get(pk=row.hold).state == TransferState.VOIDED
+        assert Transfer.objects.get(pk=str(row.hold)).state == TransferState.VOIDED
 
 
 def test_sixteen_wrap_ups_of_one_call_settle_once(database: str) -> None:
@@ -214,7 +216,7 @@ def test_the_operator_and_the_clock_wrap_up_at_once(database: str) -> None:
         if number % 2:
             return talk.wrap_up()
         row = Attempt.objects.select_related("campaign", "contact", "assignment", "operator").get(pk=talk.attempt.pk)
-        with services.transaction.atomic():
+        with transaction.atomic():
             return dispose(row, now=clock.now(), outcome="not_wrapped_up")
 
     results = together(8, work)
