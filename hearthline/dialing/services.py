@@ -133,14 +133,15 @@ def renew(assignment: Assignment | uuid.UUID, fence: int, *, lease_s: int | None
     return Assignment.objects.get(pk=id)
 
 
-def dial_begun(assignment: Assignment | uuid.UUID, fence: int, *, lease_s: int | None = None) -> Assignment:
+def dial_begun(assignment: Assignment, fence: int, *, lease_s: int | None = None) -> Assignment:
     """As `renew`, in the transaction that makes the attempt: from now on only an outcome ends the lease, it does not
-    expire by itself."""
-    id = assignment.pk if isinstance(assignment, Assignment) else assignment
-    active = Assignment.objects.filter(pk=id, fence=fence, state=AssignmentState.ACTIVE)
-    if not active.update(dialled=True):
+    expire by itself. One statement: an INVITE waits for it."""
+    until = clock.now() + timedelta(seconds=lease_s or settings.HEARTHLINE.lease_s)
+    active = Assignment.objects.filter(pk=assignment.pk, fence=fence, state=AssignmentState.ACTIVE)
+    if not active.update(dialled=True, lease_expires_at=until):
         raise StaleLeaseError
-    return renew(id, fence, lease_s=lease_s)
+    assignment.dialled, assignment.lease_expires_at = True, until
+    return assignment
 
 
 def release(assignment: Assignment, reason: str) -> bool:
