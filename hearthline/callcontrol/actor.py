@@ -19,7 +19,7 @@ from django.db import DatabaseError
 
 from hearthline.callcontrol.database import Database
 from hearthline.callcontrol.moments import Handle, Moments
-from hearthline.callcontrol.records import Seen, StaleStateError, load_attempt, write_transition
+from hearthline.callcontrol.records import Seen, StaleStateError, load_attempt, write_effects, write_transition
 from hearthline.callcontrol.translation import seen, since, stats_json
 from hearthline.calls import call_effects as fx
 from hearthline.calls import call_events as ev
@@ -62,14 +62,17 @@ class _Mail:
 class CallActor:
     """Owns one call. `run` is its task; `tell` and `ask` put events to it from the same event loop."""
 
-    def __init__(self, around: Surroundings, attempt: Attempt, state: CallState) -> None:
+    def __init__(
+        self, around: Surroundings, attempt: Attempt, state: CallState, opening: tuple[fx.Effect, ...] = ()
+    ) -> None:
         self.around = around
         self.attempt = attempt
         self.state = state
         self.out_of_step = False  # an event was lost or could not be written: the reconciler compares with the switch
         self._inbox: asyncio.Queue[_Mail] = asyncio.Queue(QUEUE_BOUND)
         self._timers: dict[str, Handle] = {}
-        self._at_work = False
+        self._opening = opening
+        self._at_work = bool(opening)
         self._operator_before = around.last_stats(state.operator)
         around.legs_changed(self.id, frozenset(), state.legs())
 
@@ -108,6 +111,7 @@ class CallActor:
         """Until the call is closed and nothing of it is left at the switch."""
         self._arm()
         try:
+            await self._open()
             while self.state.phase not in TERMINAL or self.state.timers or self._inbox.qsize():
                 mail = await self._inbox.get()
                 self._at_work = True
@@ -117,6 +121,16 @@ class CallActor:
             self._disarm()
             self._refuse_the_rest()
             self.around.call_closed(self.id)
+
+    async def _open(self) -> None:
+        """Tell of the beginning; the INVITE did not wait for that."""
+        if self._opening:
+            work = partial(write_effects, self.attempt, self.state, self._opening, self.state.dialled_at)
+            try:
+                await self.around.database.run(work)
+            except DatabaseError:
+                logger.exception("call %s: its beginning could not be told", self.id)
+        self._at_work = False
 
     async def _handle(self, mail: _Mail) -> None:
         try:

@@ -57,12 +57,12 @@ class Conductor:
 
     # --- calls --------------------------------------------------------------------------------------------------------
 
-    def adopt(self, attempt: Attempt, state: CallState) -> CallActor:
-        """Drive this call from here on."""
+    def adopt(self, attempt: Attempt, state: CallState, opening: tuple[fx.Effect, ...] = ()) -> CallActor:
+        """Drive this call from here on. `opening`: effects of its beginning that are still to be kept and told."""
         known = self.actors.get(str(attempt.pk))
         if known is not None:
             return known
-        actor = CallActor(self, attempt, state)
+        actor = CallActor(self, attempt, state, opening)
         self.actors[actor.id] = actor
         self.spawn(actor.run(), f"call {actor.id}")
         return actor
@@ -99,7 +99,7 @@ class Conductor:
         assert started.trunk is not None
         leg = started.state.contact
         self._trunk_of_leg[leg] = started.trunk.id
-        actor = self.adopt(started.attempt, started.state)
+        actor = self.adopt(started.attempt, started.state, started.effects)
         try:
             await self._ring(
                 leg, port.Destination(number=started.attempt.assignment.phone), started.trunk, started.caller_id,

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import uuid
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
-from django.db.models import F
+from django.db.models import OuterRef
 from django.utils.translation import gettext as _
 
 from hearthline.callcontrol.translation import id_of, leg_of
@@ -62,45 +63,65 @@ class Seen:
 
 
 def start_attempt(command: Dial, *, node: str, channels: dict[int, int], at: float) -> Started:
-    """Check everything once more and write the attempt.
+    """Check everything once more and write the attempt: what stands between a key and the INVITE, so as few statements
+    as will do. The effects are left to the caller.
 
     Raises ConflictError (lease, shift, line), NotFoundError, NoTrunkError.
     """
-    now = clock.from_timestamp(at)
-    with transaction.atomic():
-        assignment = _assignment_of(command)
-        attempt_id = derived_id(assignment.pk, "attempt")  # one try per assignment: the same key press is the same call
-        earlier = Attempt.objects.select_related(*RELATED).filter(pk=attempt_id).first()
-        if earlier is not None:
-            return Started(earlier, from_json(earlier.machine), (), None)
-        if assignment.state != AssignmentState.ACTIVE or assignment.lease_expires_at <= now:
-            raise ConflictError(_("The time to call this contact has passed. Take the next one."))
-        line = Line.objects.filter(user=assignment.operator, state__in=(LineState.OPEN, LineState.OPENING)).first()
-        if line is None or line.node_id != node:
-            raise ConflictError(_("Your line is not open. Open it, then dial."))
-        shift = Shift.objects.filter(operator=assignment.operator, ended_at=None).first()
-        if shift is None or shift.on_break:
-            raise ConflictError(_("You are not on shift. Go on with the shift, then dial."))
-        trunk = choose_trunk(channels)
-        limits = limits_of(assignment.campaign.max_duration_s)
-        state, effects = machine.begin(
-            attempt=str(attempt_id), contact=leg_of(attempt_id), operator=leg_of(line.pk), limits=limits,
-            record=assignment.campaign.record_calls, at=at,
-        )  # fmt: skip
-        attempt = Attempt(
-            pk=attempt_id, assignment=assignment, contact=assignment.contact, campaign=assignment.campaign,
-            operator=assignment.operator, shift=shift, line=line, trunk_id=trunk.id, node_id=node,
-            phase=state.phase.value, machine=to_json(state), dialled_at=now,
-        )  # fmt: skip
-        try:
-            with transaction.atomic():
-                attempt.save(force_insert=True)
-        except IntegrityError as error:
+    try:
+        with transaction.atomic():
+            return _start(command, node, channels, at)
+    except IntegrityError as error:
+        # pressed twice at once, or the line carries another call: the database has decided
+        earlier = _earlier(_assignment_of(command))
+        if earlier is None:
             raise ConflictError(_("Your line still has another call. Hang it up first.")) from error
-        dialing.dial_begun(assignment, command.fence, lease_s=_longest(limits))
-        Shift.objects.filter(pk=shift.pk).update(calls=F("calls") + 1)
-        write_effects(attempt, state, effects, at)
+        return earlier
+
+
+def _start(command: Dial, node: str, channels: dict[int, int], at: float) -> Started:
+    now = clock.from_timestamp(at)
+    assignment = _assignment_of(command)
+    if assignment.dialled and (earlier := _earlier(assignment)) is not None:
+        return earlier
+    if assignment.state != AssignmentState.ACTIVE or assignment.lease_expires_at <= now:
+        raise ConflictError(_("The time to call this contact has passed. Take the next one."))
+    shift, line = _shift_and_line(assignment.operator_id, node)
+    trunk = choose_trunk(channels)
+    limits = limits_of(assignment.campaign.max_duration_s)
+    id = _attempt_id(assignment)
+    state, effects = machine.begin(
+        attempt=str(id), contact=leg_of(id), operator=leg_of(line), limits=limits,
+        record=assignment.campaign.record_calls, at=at,
+    )  # fmt: skip
+    attempt = Attempt(
+        pk=id, assignment=assignment, contact=assignment.contact, campaign=assignment.campaign,
+        operator=assignment.operator, shift=shift, line_id=line, trunk_id=trunk.id, node_id=node,
+        phase=state.phase.value, machine=to_json(state), dialled_at=now,
+    )  # fmt: skip
+    attempt.save(force_insert=True)
+    dialing.dial_begun(assignment, command.fence, lease_s=_longest(limits))
     return Started(attempt, state, effects, trunk, assignment.campaign.caller_id or trunk.caller_id)
+
+
+def _attempt_id(assignment: Assignment) -> uuid.UUID:
+    """One try per assignment: the same key press, however often it arrives, is the same call."""
+    return derived_id(assignment.pk, "attempt")
+
+
+def _earlier(assignment: Assignment) -> Started | None:
+    attempt = Attempt.objects.select_related(*RELATED).filter(pk=_attempt_id(assignment)).first()
+    return Started(attempt, from_json(attempt.machine), (), None) if attempt is not None else None
+
+
+def _shift_and_line(operator: uuid.UUID, node: str) -> tuple[Shift, uuid.UUID]:
+    lines = Line.objects.filter(user=OuterRef("operator"), node=node, state__in=(LineState.OPEN, LineState.OPENING))
+    shift = Shift.objects.filter(operator=operator, ended_at=None).annotate(open_line=lines.values("pk")[:1]).first()
+    if shift is None or shift.on_break:
+        raise ConflictError(_("You are not on shift. Go on with the shift, then dial."))
+    if shift.open_line is None:
+        raise ConflictError(_("Your line is not open. Open it, then dial."))
+    return shift, uuid.UUID(str(shift.open_line))
 
 
 def limits_of(max_duration_s: int) -> Limits:
@@ -120,6 +141,7 @@ RELATED = ("campaign", "contact", "assignment", "operator", "line")
 def _assignment_of(command: Dial) -> Assignment:
     assignment = (
         Assignment.objects.select_related("campaign", "contact", "operator")
+        .defer("campaign__script", "campaign__brief", "contact__data", "contact__result", "contact__notes")
         .filter(pk=command.assignment, operator__pk=command.user)
         .first()
     )

@@ -118,6 +118,7 @@ def _claim(attempt: Attempt, now: datetime) -> None:
 
 def _count(attempt: Attempt) -> None:
     Shift.objects.filter(pk=attempt.shift_id).update(
+        calls=F("calls") + 1,
         conversations=F("conversations") + (1 if attempt.payable else 0),
         earned_minor=F("earned_minor") + attempt.earned_minor,
     )
