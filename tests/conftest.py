@@ -10,11 +10,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.conf import settings as django_settings
 from django.core.management import call_command
 from django.db import connections
 
 from hearthline import settings as hearthline_settings
 from tests import postgresql
+
+
+def pytest_configure() -> None:
+    django_settings.PASSWORD_HASHERS = [
+        "django.contrib.auth.hashers.MD5PasswordHasher"
+    ]  # slow on purpose is for real ones
 
 
 @contextmanager

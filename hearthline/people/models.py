@@ -134,6 +134,20 @@ class Invitation(models.Model):
         return f"{self.role} · {self.uses_left}"
 
 
+class AuditChangeError(TypeError):
+    """The audit trail is only ever added to."""
+
+
+class AuditTrail(models.QuerySet["AuditEntry"]):
+    """To read and to add to. (Django itself, forgetting a deleted person, clears `actor` past these methods.)"""
+
+    def update(self, **changes: Any) -> int:
+        raise AuditChangeError("an audit entry is never changed")
+
+    def delete(self) -> tuple[int, dict[str, int]]:
+        raise AuditChangeError("an audit entry is never deleted")
+
+
 class AuditEntry(models.Model):
     """Who did what to what. `tag` is `source:subject:action` ("web:campaign:started"). Never updated, never deleted."""
 
@@ -145,9 +159,19 @@ class AuditEntry(models.Model):
     details = models.JSONField(default=dict)  # no phone numbers, no names of contacts
     address = models.GenericIPAddressField(null=True)
 
+    objects = AuditTrail.as_manager()
+
     class Meta:
         verbose_name = _("audit entry")
         verbose_name_plural = _("audit trail")
 
     def __str__(self) -> str:
         return f"{self.at:%Y-%m-%d %H:%M} {self.tag}"
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        if not self._state.adding:
+            raise AuditChangeError("an audit entry is never changed")
+        super().save(*args, **kwargs)
+
+    def delete(self, *args: Any, **kwargs: Any) -> tuple[int, dict[str, int]]:
+        raise AuditChangeError("an audit entry is never deleted")
