@@ -2,20 +2,11 @@
 
 from __future__ import annotations
 
-from zoneinfo import available_timezones
-
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from hearthline.people.models import User
-
-_REGIONS = ("Africa", "America", "Asia", "Atlantic", "Australia", "Europe", "Indian", "Pacific")
-
-
-def timezone_choices() -> list[tuple[str, str]]:
-    """Every zone that is a place, and UTC."""
-    zones = sorted(z for z in available_timezones() if z.split("/")[0] in _REGIONS and "/" in z)
-    return [("UTC", "UTC"), *((z, z.replace("_", " ")) for z in zones)]
+from hearthline.people.timezones import timezone_choices
 
 
 class ProfileForm(forms.ModelForm[User]):
