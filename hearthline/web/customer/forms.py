@@ -14,7 +14,7 @@ from hearthline.campaigns.script_kinds import ScriptKind
 from hearthline.lib.errors import InvalidInputError
 from hearthline.lib.money import Money, minor_digits
 from hearthline.people.models import Membership
-from hearthline.web.account.forms import timezone_choices
+from hearthline.people.timezones import timezone_choices
 
 WEEKDAYS = (
     (1, _("Mon")),
