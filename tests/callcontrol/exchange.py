@@ -85,6 +85,7 @@ class Exchange:
                     await asyncio.sleep(0.001)  # threads of the database need a moment
 
     async def advance(self, seconds: float) -> None:
+        await self.settled()
         until = self.moments.now() + seconds
         while self.moments.next_due(until):
             await self.settled()
@@ -115,6 +116,11 @@ class Exchange:
             self.switch.answers(leg)
         await self.settled()
         return str(reply["line"])
+
+    async def next_contact(self) -> None:
+        assignment = await self.db(dialing.claim_next, self.operator, self.campaign)
+        assert assignment is not None
+        self.assignment = assignment
 
     async def dial(self, *, key: str = "") -> dict[str, Any]:
         reply = await self.command(

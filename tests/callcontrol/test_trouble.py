@@ -1,0 +1,459 @@
+"""What goes wrong in calls: silence, lost nodes, killed processes, strays, refusals."""
+
+from __future__ import annotations
+
+import uuid
+
+import pytest
+
+from hearthline.calls import commands as cmd
+from hearthline.calls.models import Attempt, HandOver, HandOverState, LineState, Recording, Trunk
+from hearthline.dialing.models import Assignment, AssignmentState
+from hearthline.ledger import check
+from hearthline.people.models import Role, User
+from hearthline.switch.port import ParkSound, SwitchErrorCode
+from tests.callcontrol.exchange import NODE, Exchange
+from tests.campaigns.worlds import an_operator
+
+
+async def test_silence_that_ends_within_the_grace_changes_nothing(exchange: Exchange) -> None:
+    await exchange.talk()
+    exchange.switch.goes_silent(exchange.operator_leg)
+    await exchange.settled()
+    assert (await exchange.line_row(exchange.line)).state == LineState.STALLED
+    await exchange.advance(15)
+    exchange.switch.comes_back(exchange.operator_leg)
+    await exchange.advance(60)
+    assert exchange.switch.leg(exchange.contact).others == {exchange.operator_leg}
+    assert exchange.told("line.")[-2:] == ["line.stalled", "line.resumed"]
+
+
+async def test_an_operator_lost_while_it_rings_cancels_the_call(exchange: Exchange) -> None:
+    await exchange.dial()
+    exchange.switch.rings(exchange.contact)
+    exchange.switch.is_lost(exchange.operator_leg)
+    await exchange.settled()
+    row = await exchange.row()
+    assert (row.phase, row.auto_outcome) == ("closed", "cancelled")
+    assert exchange.contact in exchange.switch.gone
+
+
+async def test_the_longest_duration_is_announced_and_then_ends_the_call(exchange: Exchange) -> None:
+    await exchange.talk(575)
+    (warned,) = exchange.events("call.warned")
+    assert warned.payload["remaining_s"] == 30
+    await exchange.advance(40)
+    row = await exchange.row()
+    assert (row.phase, row.ended_by, row.machine["end_reason"]) == ("wrap_up", "exchange", "max_duration")
+    assert (await exchange.wrap_up()).payable  # nobody's fault
+
+
+async def test_a_switch_that_is_away_for_a_moment_keeps_its_calls(exchange: Exchange) -> None:
+    await exchange.talk()
+    exchange.switch.is_unreachable()
+    await exchange.advance(10)
+    refused = await exchange.press(cmd.Hold, on=True)
+    assert refused.get("phase") == "on_hold"  # decided and written; the switch is told when it is back
+    exchange.switch.is_back(same_process=True)
+    await exchange.settled()
+    assert exchange.switch.leg(exchange.contact).parked is ParkSound.MUSIC
+    assert (await exchange.row()).phase == "on_hold"
+
+
+async def test_a_switch_that_died_ends_its_calls_and_closes_its_lines(exchange: Exchange) -> None:
+    await exchange.talk(30)
+    exchange.switch.tells_stats(exchange.contact)
+    await exchange.settled()
+    exchange.switch.dies()
+    await exchange.advance(5)
+    exchange.switch.is_back(same_process=False)
+    await exchange.settled()
+    row = await exchange.row()
+    assert (row.phase, row.ended_by, row.cause) == ("wrap_up", "switch", 41)
+    assert row.contact_stats["voice_in_ms"] > 5000  # what was heard last is the evidence
+    assert (await exchange.line_row(exchange.line)).close_reason == "node_lost"
+    assert (await exchange.wrap_up()).payable
+
+
+async def test_a_switch_that_stays_away_ends_its_calls_after_the_bound(exchange: Exchange) -> None:
+    await exchange.talk()
+    exchange.switch.dies()
+    await exchange.advance(50)
+    row = await exchange.row()
+    assert (row.phase, row.machine["end_reason"]) == ("wrap_up", "node_lost")
+    outcome = await exchange.wrap_up()
+    assert (outcome.payable, outcome.not_payable_reason) == (False, "operator_vanished")
+
+
+@pytest.mark.parametrize("moment", ["ringing", "talking", "on_hold", "briefing", "handed_over"])
+async def test_a_killed_process_takes_its_calls_up_again(exchange: Exchange, moment: str) -> None:
+    if moment == "ringing":
+        await exchange.dial()
+        exchange.switch.rings(exchange.contact)
+        await exchange.settled()
+    else:
+        await exchange.talk()
+    if moment == "on_hold":
+        await exchange.press(cmd.Hold, on=True)
+    if moment in ("briefing", "handed_over"):
+        await exchange.brief()
+    if moment == "handed_over":
+        await exchange.press(cmd.CompleteTransfer)
+    assert (await exchange.row()).phase == moment
+    before = {leg.leg: leg.connected_with for leg in await exchange.switch.legs()}
+
+    await exchange.stop()
+    exchange.moments.next_due(exchange.moments.now() + 2)
+    await exchange.start()
+
+    assert {leg.leg: leg.connected_with for leg in await exchange.switch.legs()} == before
+    assert (await exchange.row()).phase == moment
+    exchange.switch.hangs_up(exchange.contact, 16)
+    await exchange.settled()
+    row = await exchange.row()
+    assert row.phase == ("closed" if moment == "ringing" else "wrap_up")
+    if row.phase == "wrap_up":
+        await exchange.wrap_up()
+    assert (await exchange.db(check.prove)).faults == []
+
+
+async def test_what_happened_while_nobody_listened_is_replayed(exchange: Exchange) -> None:
+    await exchange.dial()
+    exchange.switch.rings(exchange.contact)
+    await exchange.settled()
+    await exchange.stop()
+    exchange.switch.muted = True
+    exchange.switch.answers(exchange.contact)
+    exchange.switch.muted = False
+    await exchange.start()
+    assert (await exchange.row()).phase == "talking"
+    assert exchange.switch.leg(exchange.contact).others == {exchange.operator_leg}
+
+    await exchange.stop()
+    exchange.switch.muted = True
+    exchange.switch.hangs_up(exchange.contact)
+    exchange.switch.muted = False
+    await exchange.start()
+    row = await exchange.row()
+    assert (row.phase, row.cause) == ("wrap_up", 41)
+
+
+async def test_a_missed_hang_up_is_found_by_the_reconciler(exchange: Exchange) -> None:
+    await exchange.talk()
+    exchange.switch.muted = True
+    exchange.switch.hangs_up(exchange.contact)
+    exchange.switch.muted = False
+    await exchange.look()
+    assert (await exchange.row()).phase == "talking"  # one look is not enough: it may be on its way
+    await exchange.look(2)
+    assert (await exchange.row()).phase == "wrap_up"
+
+
+async def test_strays_are_hung_up_and_unknown_things_left_alone(exchange: Exchange) -> None:
+    await exchange.talk()
+    stray = uuid.uuid4().hex
+    exchange.switch.make_stray(stray)
+    exchange.switch.make_stray("robot-7")
+    await exchange.look()
+    assert exchange.switch.exists(stray)
+    await exchange.look(2)
+    assert not exchange.switch.exists(stray)
+    assert exchange.switch.exists("robot-7")
+    assert exchange.switch.exists(exchange.contact)
+
+
+async def test_an_unwritten_recording_is_finished_without_the_switch(exchange: Exchange) -> None:
+    await exchange.talk()
+    exchange.switch.muted = True
+    exchange.switch.hangs_up(exchange.contact)
+    exchange.switch.muted = False
+    await exchange.look(3)
+    assert (await exchange.db(Recording.objects.get)).duration_ms is None
+    await exchange.db(lambda: Attempt.objects.update(ended_at="2026-01-01T00:00:00Z"))
+    await exchange.look()
+    recording = await exchange.db(Recording.objects.get)
+    assert recording.duration_ms is not None
+    assert 29_000 <= recording.duration_ms <= 31_000
+
+
+async def test_a_switch_that_refuses_to_ring_leaves_the_contact_for_later(exchange: Exchange) -> None:
+    exchange.switch.refuse["ring"] = SwitchErrorCode.OVERLOADED
+    reply = await exchange.dial()
+    assert reply["error"]["code"] == "unavailable"
+    row = await exchange.db(Attempt.objects.get)
+    assert (row.phase, row.auto_outcome) == ("closed", "network")
+    assert (await exchange.db(check.prove)).faults == []
+
+
+async def test_channels_and_trunks_are_respected(exchange: Exchange) -> None:
+    await exchange.db(lambda: Trunk.objects.update(active=False))
+    reply = await exchange.dial()
+    assert reply["error"]["code"] == "no_trunk"
+    assert await exchange.db(Attempt.objects.count) == 0
+    assert (await exchange.db(Assignment.objects.get)).state == AssignmentState.ACTIVE  # still the operator's
+    await exchange.db(lambda: Trunk.objects.update(active=True, max_channels=1))
+    exchange.conductor._trunk_of_leg["another"] = (await exchange.db(Trunk.objects.get)).pk
+    assert "All telephone channels" in (await exchange.dial())["error"]["message"]
+    exchange.conductor._trunk_of_leg.clear()
+    assert "error" not in await exchange.dial()
+
+
+async def test_nobody_else_moves_a_call(exchange: Exchange) -> None:
+    await exchange.talk()
+    stranger = await exchange.db(an_operator)
+    before = len(exchange.switch.requests)
+    for command in (
+        cmd.HangUp(key="a", user=str(stranger.pk), attempt=exchange.attempt),
+        cmd.HangUp(key="b", user="", attempt=exchange.attempt),
+        cmd.Hold(key="c", user=str(stranger.pk), attempt=exchange.attempt, on=True),
+        cmd.SendDigits(key="d", user=str(stranger.pk), attempt=exchange.attempt, digits="1"),
+        cmd.Transfer(key="e", user=str(stranger.pk), attempt=exchange.attempt),
+        cmd.Listen(key="f", user=str(stranger.pk), attempt=exchange.attempt, line=exchange.line, mode="silent"),
+        cmd.Dial(key="g", user=str(stranger.pk), assignment=str(exchange.assignment.pk), fence=1),
+        cmd.CloseLine(key="h", user=str(stranger.pk), line=exchange.line),
+        cmd.TestTrunk(key="i", user=str(stranger.pk), trunk=1),
+        cmd.HangUp(key="j", user="nonsense", attempt="nonsense"),
+        cmd.CloseLine(key="k", user="nonsense", line="nonsense"),
+    ):
+        reply = await exchange.command(command)
+        assert reply["error"]["code"] in ("not_found", "not_allowed"), (command, reply)
+    assert len(exchange.switch.requests) == before
+    assert (await exchange.row()).phase == "talking"
+    assert (await exchange.orders.handle({"command": "Explode"}))["error"]["code"] == "invalid_input"
+
+
+async def test_a_line_in_a_call_is_not_closed_and_a_free_one_is(exchange: Exchange) -> None:
+    await exchange.talk()
+    close = cmd.CloseLine(key="1", user=str(exchange.operator.pk), line=exchange.line)
+    assert (await exchange.command(close))["error"]["code"] == "conflict"
+    await exchange.press(cmd.HangUp)
+    await exchange.wrap_up()
+    reply = await exchange.command(cmd.CloseLine(key="2", user=str(exchange.operator.pk), line=exchange.line))
+    assert reply == {"line": exchange.line}
+    assert exchange.operator_leg in exchange.switch.gone
+    assert (await exchange.line_row(exchange.line)).close_reason == "by_person"
+
+
+async def test_a_second_page_takes_the_line_over_in_the_middle_of_a_call(exchange: Exchange) -> None:
+    await exchange.talk()
+    former, exchange.line = exchange.line, await exchange.open_line()
+    assert exchange.line != former
+    assert exchange.switch.leg(exchange.contact).others == {exchange.operator_leg}
+    assert uuid.UUID(former).hex in exchange.switch.gone
+    assert (await exchange.line_row(former)).close_reason == "taken_over"
+    assert "line.taken_over" in exchange.told("line.")
+    assert (await exchange.row()).phase == "talking"
+
+
+async def test_a_reload_renews_the_same_line(exchange: Exchange) -> None:
+    await exchange.talk()
+    exchange.switch.goes_silent(exchange.operator_leg)
+    await exchange.advance(12)
+    assert await exchange.open_line(line=exchange.line) == exchange.line
+    exchange.switch.comes_back(exchange.operator_leg)
+    await exchange.advance(30)
+    assert exchange.switch.leg(exchange.contact).others == {exchange.operator_leg}
+
+
+async def test_a_bad_offer_leaves_no_line(exchange: Exchange) -> None:
+    stranger = await exchange.db(an_operator)
+    reply = await exchange.command(cmd.OpenLine(key="x", user=str(stranger.pk), offer="rubbish"))
+    assert reply["error"]["code"] == "invalid_input"
+    assert not await exchange.db(lambda: stranger.lines.exclude(state=LineState.CLOSED).exists())
+
+
+async def test_digits_hold_and_listening(exchange: Exchange) -> None:
+    await exchange.talk()
+    await exchange.press(cmd.SendDigits, digits="12#")
+    assert exchange.switch.leg(exchange.contact).digits == "12#"
+    assert (await exchange.press(cmd.SendDigits, digits="1;2"))["error"]["code"] == "invalid_input"
+    await exchange.press(cmd.Hold, on=True)
+    assert exchange.switch.leg(exchange.contact).parked is ParkSound.MUSIC
+    await exchange.advance(10)
+    await exchange.press(cmd.Hold, on=False)
+    assert exchange.switch.leg(exchange.contact).others == {exchange.operator_leg}
+    moderator = await exchange.db(lambda: User.objects.create(email="m@example.org", name="Mod", role=Role.MODERATOR))
+    line = await exchange.open_line(moderator)
+    listen = cmd.Listen(key="l", user=str(moderator.pk), attempt=exchange.attempt, line=line, mode="whisper")
+    assert "error" not in await exchange.command(listen)
+    target, mode = exchange.switch.leg(uuid.UUID(line).hex).listens_to or ("", "")
+    assert (target, mode) == (exchange.operator_leg, "whisper")
+    await exchange.press(cmd.HangUp)
+    assert 29_000 <= (await exchange.row()).talk_ms <= 31_000  # the hold is no talk
+
+
+async def test_the_node_tells_its_load(exchange: Exchange) -> None:
+    await exchange.look()
+    (measured,) = exchange.events("node.measured")
+    assert (measured.payload["node"], measured.payload["load"]["legs"]) == (NODE, 1)
+
+
+# --- hand-overs that do not come about -----------------------------------------------------------------------------------
+
+
+async def test_a_manager_declines(exchange: Exchange) -> None:
+    await exchange.talk()
+    reply = await exchange.press(cmd.Transfer)
+    await exchange.command(cmd.DeclineHandOver(key="d", user=str(exchange.manager_user.pk), handover=reply["handover"]))
+    await _back_to_talking(exchange, reply["handover"], HandOverState.DECLINED)
+
+
+async def test_a_manager_does_not_answer(exchange: Exchange) -> None:
+    await exchange.talk()
+    reply = await exchange.press(cmd.Transfer)
+    await exchange.advance(31)
+    await _back_to_talking(exchange, reply["handover"], HandOverState.UNANSWERED)
+
+
+async def test_the_operator_takes_the_contact_back_as_the_manager_answers(exchange: Exchange) -> None:
+    await exchange.talk()
+    line = await exchange.open_line(exchange.manager_user)
+    handover = (await exchange.press(cmd.Transfer))["handover"]
+    await exchange.press(cmd.CancelTransfer)
+    late = await exchange.command(
+        cmd.AnswerHandOver(key="a", user=str(exchange.manager_user.pk), handover=handover, line=line)
+    )
+    assert late["error"]["code"] == "conflict"
+    await _back_to_talking(exchange, handover, HandOverState.CANCELLED)
+    assert exchange.switch.leg(uuid.UUID(line).hex).others == set()
+
+
+async def test_a_manager_leaves_the_briefing(exchange: Exchange) -> None:
+    await exchange.talk()
+    handover = await exchange.brief()
+    await exchange.command(cmd.HangUp(key="h", user=str(exchange.manager_user.pk), attempt=exchange.attempt))
+    await _back_to_talking(exchange, handover, HandOverState.DECLINED)
+
+
+async def test_the_operator_leaves_a_briefing_and_the_contact_is_with_the_manager(exchange: Exchange) -> None:
+    await exchange.talk()
+    handover = await exchange.brief()
+    await exchange.press(cmd.HangUp)
+    assert exchange.switch.leg(exchange.contact).others == {exchange.manager_leg}
+    assert (await exchange.handover(handover)).state == HandOverState.COMPLETED
+
+
+async def test_the_operator_vanishes_in_a_briefing_and_the_contact_is_with_the_manager(exchange: Exchange) -> None:
+    await exchange.talk()
+    await exchange.brief()
+    exchange.switch.is_lost(exchange.operator_leg)
+    await exchange.advance(21)
+    assert exchange.switch.leg(exchange.contact).others == {exchange.manager_leg}
+    assert (await exchange.row()).phase == "handed_over"
+
+
+async def test_a_manager_hangs_up_after_the_hand_over(exchange: Exchange) -> None:
+    await exchange.talk()
+    await exchange.brief()
+    await exchange.press(cmd.CompleteTransfer)
+    await exchange.command(cmd.HangUp(key="h", user=str(exchange.manager_user.pk), attempt=exchange.attempt))
+    row = await exchange.row()
+    assert (row.phase, row.ended_by) == ("wrap_up", "manager")
+    assert exchange.contact in exchange.switch.gone
+
+
+async def test_a_managers_browser_is_lost_after_the_hand_over_and_comes_back(exchange: Exchange) -> None:
+    await exchange.talk()
+    await exchange.brief()
+    await exchange.press(cmd.CompleteTransfer)
+    exchange.switch.is_lost(exchange.manager_leg)
+    await exchange.settled()
+    assert exchange.switch.leg(exchange.contact).parked is ParkSound.MUSIC
+    line = await exchange.open_line(exchange.manager_user)
+    await exchange.advance(60)
+    assert exchange.switch.leg(exchange.contact).others == {uuid.UUID(line).hex}
+
+
+async def test_an_operator_goes_on_to_the_next_call_while_the_manager_still_talks(exchange: Exchange) -> None:
+    await exchange.talk()
+    await exchange.brief()
+    await exchange.press(cmd.CompleteTransfer)
+    await exchange.wrap_up()
+    first, manager = exchange.attempt, exchange.manager_leg
+    await exchange.next_contact()
+    await exchange.talk(5)
+    second = exchange.contact
+    exchange.switch.hangs_up(uuid.UUID(first).hex)
+    await exchange.settled()
+    assert exchange.switch.leg(second).others == {exchange.operator_leg}  # untouched by the first call's end
+    assert exchange.switch.leg(manager).others == set()
+
+
+async def test_a_manager_at_a_telephone(exchange: Exchange) -> None:
+    await exchange.db(lambda: exchange.campaign.managers.update(user=None, phone="+74957654321"))
+    await exchange.talk()
+    handover = (await exchange.press(cmd.Transfer))["handover"]
+    row = await exchange.handover(handover)
+    assert row.leg is not None
+    phone = row.leg.hex
+    destination = exchange.switch.leg(phone).destination
+    assert destination is not None
+    assert destination.number == "+74957654321"
+    assert exchange.conductor.channels() == {1: 2}
+    exchange.switch.answers(phone)
+    await exchange.settled()
+    assert exchange.switch.leg(phone).others == {exchange.operator_leg}
+    exchange.switch.hangs_up(exchange.contact)
+    await exchange.settled()
+    assert ("play", (phone, "contact_gone.wav")) in exchange.switch.requests  # told, then hung up
+    await exchange.advance(10)
+    assert phone in exchange.switch.gone
+    assert exchange.conductor.channels() == {}
+
+
+@pytest.mark.parametrize(("cause", "state"), [(17, HandOverState.DECLINED), (19, HandOverState.UNANSWERED)])
+async def test_a_managers_telephone_is_not_answered(exchange: Exchange, cause: int, state: HandOverState) -> None:
+    await exchange.db(lambda: exchange.campaign.managers.update(user=None, sip_uri="sip:maria@127.0.0.1:5070"))
+    await exchange.talk()
+    handover = (await exchange.press(cmd.Transfer))["handover"]
+    row = await exchange.handover(handover)
+    assert row.leg is not None
+    exchange.switch.hangs_up(row.leg.hex, cause)
+    await exchange.settled()
+    await _back_to_talking(exchange, handover, state)
+
+
+async def test_a_managers_telephone_that_cannot_be_rung(exchange: Exchange) -> None:
+    await exchange.db(lambda: exchange.campaign.managers.update(user=None, phone="+74957654321"))
+    await exchange.talk()
+    exchange.switch.refuse["ring"] = SwitchErrorCode.FAILED
+    handover = (await exchange.press(cmd.Transfer))["handover"]
+    await _back_to_talking(exchange, handover, HandOverState.FAILED)
+
+
+async def test_a_guest_answers_by_the_signed_link_once(exchange: Exchange, mailoutbox: list[object]) -> None:
+    await exchange.db(lambda: exchange.campaign.managers.update(user=None, email="guest@example.org"))
+    await exchange.talk()
+    handover = (await exchange.press(cmd.Transfer))["handover"]
+    row = await exchange.handover(handover)
+    assert len(mailoutbox) == 1
+    assert row.guest_token in mailoutbox[0].body  # type: ignore[attr-defined]
+    line = await exchange.open_line(handover=handover)
+    stolen = cmd.AnswerHandOver(key="s", user=str(exchange.operator.pk), handover=handover, line=exchange.line)
+    assert (await exchange.command(stolen))["error"]["code"] == "not_found"
+    assert "error" not in await exchange.command(cmd.AnswerHandOver(key="g", user="", handover=handover, line=line))
+    assert exchange.switch.leg(uuid.UUID(line).hex).others == {exchange.operator_leg}
+    await exchange.press(cmd.CompleteTransfer)
+    await exchange.command(cmd.HangUp(key="end", user="", attempt=exchange.attempt))
+    assert (await exchange.row()).ended_by == "manager"
+    again = await exchange.command(cmd.OpenLine(key="n", user="", offer="v=0", handover=handover))
+    assert again["error"]["code"] == "not_found"
+
+
+async def test_nobody_to_hand_over_to(exchange: Exchange) -> None:
+    await exchange.talk()
+    await exchange.brief()
+    await exchange.press(cmd.CancelTransfer)
+    assert (await exchange.press(cmd.Transfer, manager=4711))["error"]["code"] == "not_found"
+    await exchange.db(lambda: exchange.campaign.managers.all().delete())
+    assert (await exchange.press(cmd.Transfer))["error"]["code"] == "no_manager"
+    assert (await exchange.row()).phase == "talking"
+    assert await exchange.db(HandOver.objects.count) == 1
+
+
+async def _back_to_talking(exchange: Exchange, handover: str, state: HandOverState) -> None:
+    row = await exchange.handover(handover)
+    assert (row.state, row.ended_at is not None) == (state, True)
+    assert f"handover.{state}" in exchange.told("handover.")
+    assert exchange.switch.leg(exchange.contact).others == {exchange.operator_leg}
+    assert (await exchange.row()).phase == "talking"
