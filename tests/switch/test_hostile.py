@@ -22,7 +22,7 @@ from hearthline.switch.embedded.config import ConfigError, EngineConfig
 from hearthline.switch.embedded.dtls import DtlsSrtp, DtlsState, Role, make_identity
 from hearthline.switch.embedded.engine import EmbeddedSwitch
 from hearthline.switch.embedded.rtp import RtpSender
-from hearthline.switch.embedded.sounds import SoundError, load_sound
+from hearthline.switch.embedded.sounds import Playback, SoundError, load_sound
 from hearthline.switch.port import Switch, SwitchError
 from tests.switch.conftest import QUICK
 from tests.switch.ears import assert_hears
@@ -242,6 +242,20 @@ async def test_a_leg_keeps_a_bounded_number_of_addresses(town: Town) -> None:
     await a.ear.listen(0.3)
     assert isinstance(town.switch, EmbeddedSwitch)
     assert town.switch.known_addresses <= 12
+
+
+class _Broken(Playback):
+    def frame(self) -> bytes | None:
+        raise ZeroDivisionError
+
+
+async def test_a_leg_whose_audio_fails_takes_no_other_with_it(town: Town, complaints: list[logging.LogRecord]) -> None:
+    broken, a, b = await town.browser(900), await town.browser(440), await town.browser(650)
+    assert isinstance(town.switch, EmbeddedSwitch)
+    town.switch.seat_of(broken.leg).playback = _Broken("broken", b"", loop=False)
+    await town.switch.connect([a.leg, b.leg])
+    assert_hears(await b.hears(), [440])
+    assert len(complaints) == 1
 
 
 # --- frames ---------------------------------------------------------------------------------------------------------

@@ -192,7 +192,8 @@ class EmbeddedSwitch:
             raise SwitchError(SwitchErrorCode.NO_SUCH_LEG, "There is no such leg; it may have ended.")
         return found
 
-    def _seat(self, leg: LegId) -> Seat:
+    def seat_of(self, leg: LegId) -> Seat:
+        """A leg's place in the mixer. SwitchError when there is none."""
         seat = self._leg(leg).seat
         if seat is None:
             raise SwitchError(SwitchErrorCode.NO_SUCH_LEG, "The leg is still being set up.")
@@ -358,38 +359,38 @@ class EmbeddedSwitch:
     async def connect(self, legs: Sequence[LegId], *, park: ParkSound = ParkSound.SILENCE) -> None:
         if not 2 <= len(legs) <= MAX_TOGETHER or len(set(legs)) != len(legs):
             raise _bad(f"Between 2 and {MAX_TOGETHER} different legs can be connected.")
-        self._mixer.connect([self._seat(leg) for leg in legs], ParkSound(park))
+        self._mixer.connect([self.seat_of(leg) for leg in legs], ParkSound(park))
 
     @_port_errors
     async def park(self, leg: LegId, sound: ParkSound = ParkSound.SILENCE) -> None:
-        self._mixer.park(self._seat(leg), ParkSound(sound))
+        self._mixer.park(self.seat_of(leg), ParkSound(sound))
 
     @_port_errors
     async def listen(self, leg: LegId, target: LegId, mode: ListenMode) -> None:
-        seat, other = self._seat(leg), self._seat(target)
+        seat, other = self.seat_of(leg), self.seat_of(target)
         if seat is other or other.listens_to is not None:
             raise _bad("A leg listens to another leg that is not listening itself.")
         self._mixer.listen(seat, other, ListenMode(mode))
 
     @_port_errors
     async def play(self, leg: LegId, sound: str, *, loop: bool = False) -> None:
-        self._seat(leg)
+        self.seat_of(leg)
         try:
             audio = await asyncio.to_thread(self._sounds.get, sound)
         except SoundError as error:
             raise _bad(str(error)) from None
-        self._seat(leg).playback = Playback(sound, audio, loop=loop)  # the leg may have gone meanwhile
+        self.seat_of(leg).playback = Playback(sound, audio, loop=loop)  # the leg may have gone meanwhile
 
     @_port_errors
     async def stop_playing(self, leg: LegId) -> None:
-        self._seat(leg).playback = None
+        self.seat_of(leg).playback = None
 
     def _sound_finished(self, seat: Seat, sound: str) -> None:
         self._emit(SoundFinished(seat.name, time.time(), sound))
 
     @_port_errors
     async def send_digits(self, leg: LegId, digits: str) -> None:
-        seat = self._seat(leg)
+        seat = self.seat_of(leg)
         refused = digits_refused(digits)
         if refused is not None:
             raise _bad(refused)
@@ -400,7 +401,7 @@ class EmbeddedSwitch:
 
     @_port_errors
     async def record(self, leg: LegId, path: str) -> None:
-        seat = self._seat(leg)
+        seat = self.seat_of(leg)
         if seat.recorder is not None and seat.recorder.path == path:
             return
         if not os.path.isabs(path):
@@ -419,7 +420,7 @@ class EmbeddedSwitch:
 
     @_port_errors
     async def stop_recording(self, leg: LegId) -> None:
-        self._stop_recorder(self._seat(leg))
+        self._stop_recorder(self.seat_of(leg))
 
     def _stop_recorder(self, seat: Seat) -> None:
         recorder, seat.recorder = seat.recorder, None

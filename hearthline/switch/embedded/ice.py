@@ -18,6 +18,8 @@ from aioice import stun
 from hearthline.switch.embedded.udp import Address, UdpSocket
 
 _MAX_STUN = 600  # bytes; a check of a browser has about 100
+_BINDING_REQUEST = b"\x00\x01"  # RFC 8489 §5
+_COOKIE = b"\x21\x12\xa4\x42"
 _MAX_PATHS = 12  # addresses proved at the same time by one leg
 _NOMINATION_KEPT_S = 2.0  # a nominated address of higher priority that was confirmed so recently is not left
 
@@ -206,14 +208,12 @@ class MediaPort:
 
     def _check(self, data: bytes, address: Address, socket: UdpSocket) -> None:
         """Answer one connectivity check (RFC 8445 §7.3). Anything else that looks like STUN is dropped."""
-        if len(data) > _MAX_STUN:
+        if not 20 <= len(data) <= _MAX_STUN or data[:2] != _BINDING_REQUEST or data[4:8] != _COOKIE:
             return
         try:
             request = stun.parse_message(data)
         except Exception:  # noqa: BLE001 - the codec meets a stranger's bytes: whatever it trips over, they are dropped
             self.refused += 1
-            return
-        if request.message_class is not stun.Class.REQUEST or request.message_method is not stun.Method.BINDING:
             return
         ours, _, theirs = str(request.attributes.get("USERNAME", "")).partition(":")
         session = self._names.get(ours)

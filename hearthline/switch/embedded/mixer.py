@@ -7,6 +7,7 @@ both speak the same codec, the payload is passed on as it came.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable, Sequence
 
 from hearthline.switch.embedded.audio import AudioPath
@@ -14,6 +15,8 @@ from hearthline.switch.embedded.pcm import add, rms
 from hearthline.switch.embedded.recording import Recorder
 from hearthline.switch.embedded.sounds import Playback, hold_music
 from hearthline.switch.port import ListenMode, ParkSound
+
+log = logging.getLogger(__name__)
 
 MAX_TOGETHER = 32
 _REPORT_TICKS = (
@@ -28,6 +31,7 @@ class Seat:
     __slots__ = (
         "_phase",
         "audio",
+        "failed",
         "group",
         "listeners",
         "listens_to",
@@ -43,6 +47,7 @@ class Seat:
         self.name = name
         self.audio = audio
         self._phase = phase
+        self.failed = False  # something went wrong in a tick
         self.group: list[Seat] | None = None  # shared by all members; None: parked
         self.music: Playback | None = None  # while parked with music
         self.playback: Playback | None = None
@@ -181,14 +186,27 @@ class Mixer:
         self._ticks = ticks = self._ticks + 1
         seats = self._seats
         for seat in seats:
-            seat.audio.pull(now)
+            try:
+                seat.audio.pull(now)
+            except Exception as error:  # noqa: BLE001 - one leg's trouble is never another's
+                self._failed(seat, error)
         for seat in seats:
-            self._give(seat)
-            turn = ticks + seat.phase
-            if not turn % _ADAPT_TICKS:
-                seat.audio.adapt()
-                if not turn % _REPORT_TICKS:
-                    seat.audio.send_report(now)
+            try:
+                self._give(seat)
+                turn = ticks + seat.phase
+                if not turn % _ADAPT_TICKS:
+                    seat.audio.adapt()
+                    if not turn % _REPORT_TICKS:
+                        seat.audio.send_report(now)
+            except Exception as error:  # noqa: BLE001 - one leg's trouble is never another's
+                self._failed(seat, error)
+
+    def _failed(self, seat: Seat, error: Exception) -> None:
+        """A leg's audio cannot be handled in this tick: it is silent, and its first failure is told."""
+        seat.audio.pcm = seat.audio.encoded = None
+        if not seat.failed:
+            seat.failed = True
+            log.error("mixer: a leg's audio fails; the others go on", exc_info=error)
 
     def _give(self, seat: Seat) -> None:
         """Send one seat what it hears in this tick, and record it."""

@@ -8,12 +8,17 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import socket
+import time
 from collections.abc import Callable
+
+log = logging.getLogger(__name__)
 
 Address = tuple[str, int]
 _BURST = 64  # datagrams read before other work gets its turn
 _MAX_DATAGRAM = 2048
+_LOG_EVERY_S = 10.0
 _BUFFER_BYTES = 4 << 20  # of the kernel, both ways; it gives what it may
 
 
@@ -39,6 +44,7 @@ class UdpSocket:
         self.port: int = sock.getsockname()[1]
         self._on_datagram = on_datagram
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._quiet_until = 0.0
 
     def start(self) -> None:
         """Begin to read, on the running loop."""
@@ -54,7 +60,17 @@ class UdpSocket:
                 return
             except OSError:
                 continue  # an ICMP error of an earlier send (ECONNREFUSED); there may be datagrams behind it
-            deliver(data, address[:2], self)
+            try:
+                deliver(data, address[:2], self)
+            except Exception:  # noqa: BLE001 - a stranger sent it: whatever it does, the next one is read
+                self._trouble()
+
+    def _trouble(self) -> None:
+        """Log the exception being handled, at most one in ten seconds."""
+        now = time.monotonic()
+        if now >= self._quiet_until:
+            self._quiet_until = now + _LOG_EVERY_S
+            log.exception("udp: a datagram could not be handled")
 
     def send(self, data: bytes, address: Address) -> None:
         """Send, or drop: a full buffer, no route and a vanished far end are all losses, which RTP is made for."""
