@@ -45,24 +45,20 @@ class Row:
 
 
 def table(request: HttpRequest, campaign: Campaign) -> dict[str, Any]:
-    """Everything the table shows. Five queries, whatever the size of the campaign. Columns that are empty in all rows of the
-    page are left out."""
+    """Everything the table shows. Five queries, whatever the size of the campaign."""
     last_event = bus().latest_id()
     filters = results.Filters.from_query(request.GET)
     cursor = request.GET.get("cursor", "")
     page = results.page(campaign, filters, cursor=cursor, size=ROWS_A_PAGE)
     fields = list(campaign.fields.all())
-    shown = [field for field in fields if any(row.result.get(field.key) not in (None, "") for row in page.rows)]
     return {
         "last_event": last_event,
         "filters": filters,
         "filtered": filters != results.Filters(),
         "query": _query_of(request.GET),
-        "fields": shown,
-        "with_notes": any(row.notes for row in page.rows),
         "dispositions": list(campaign.dispositions.all()),
         "page": page,
-        "rows": _rows(page.rows, shown),
+        "rows": _rows(page.rows, fields),
         "first_page": not page.previous,
         "exports": list(ResultExport.objects.filter(campaign=campaign).order_by("-created_at")[:EXPORTS_SHOWN]),
     }
@@ -92,7 +88,7 @@ def contact(request: HttpRequest, id: uuid.UUID) -> HttpResponse:
         "contact": found,
         "campaign": found.campaign,
         "columns": [(title, value) for title, value in columns if value],
-        "answers": [a for a in _answers(found, fields) if a.text],
+        "answers": _answers(found, fields),
         "calls": [(call, public_name(call.operator)) for call in calls],
     }
     return render(request, "customer/contact.html", context)
@@ -131,4 +127,6 @@ def _rows(contacts: list[Contact], fields: list[ResultField]) -> list[Row]:
 
 
 def _answers(contact: Contact, fields: list[ResultField]) -> list[Answer]:
-    return [Answer(field.title, answer(contact.result.get(field.key))) for field in fields]
+    """What was answered, in the order of the form."""
+    answers = [Answer(field.title, answer(contact.result.get(field.key))) for field in fields]
+    return [found for found in answers if found.text]
