@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 from django.contrib.auth.models import AnonymousUser
+from django.contrib.sessions.backends.base import SessionBase
 from django.urls import NoReverseMatch, reverse
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
@@ -21,6 +23,8 @@ class Place:
     current: bool
 
 
+REMEMBERED_S = 600
+_SESSION_KEY = "navigation"
 _Entry = tuple[str | Promise, str, str]  # label, name of the address, icon
 
 _OPERATOR: tuple[_Entry, ...] = (
@@ -43,8 +47,8 @@ _ADMIN: tuple[_Entry, ...] = (
 )
 
 
-def entries_for(user: User | AnonymousUser) -> tuple[_Entry, ...]:
-    """What the bar offers. One query for a customer's member, none for the others."""
+def entries_for(user: User | AnonymousUser, session: SessionBase | None = None) -> tuple[_Entry, ...]:
+    """What the bar offers."""
     if not isinstance(user, User):
         return ()
     if user.role == Role.OPERATOR:
@@ -53,8 +57,23 @@ def entries_for(user: User | AnonymousUser) -> tuple[_Entry, ...]:
         return _MODERATOR
     if user.role == Role.ADMIN:
         return _ADMIN
-    levels = set(Membership.objects.filter(user=user).values_list("level", flat=True)[:50])
-    return _OWNER + _MANAGER if MembershipLevel.OWNER in levels else _MANAGER
+    return _OWNER + _MANAGER if _owns(user, session) else _MANAGER
+
+
+def _owns(user: User, session: SessionBase | None) -> bool:
+    """Whether to show an owner's entries. Remembered in the session for a while: it decides what is offered, never what is
+    allowed, which the gates ask anew each time."""
+    remembered = session.get(_SESSION_KEY) if session is not None else None
+    if (
+        isinstance(remembered, dict)
+        and remembered.get("until", 0) > time.time()
+        and remembered.get("user") == str(user.pk)
+    ):
+        return bool(remembered.get("owns"))
+    owns = Membership.objects.filter(user=user, level=MembershipLevel.OWNER).exists()
+    if session is not None:
+        session[_SESSION_KEY] = {"owns": owns, "until": time.time() + REMEMBERED_S, "user": str(user.pk)}
+    return owns
 
 
 def _resolved(entries: Iterable[_Entry]) -> list[tuple[str | Promise, str, str]]:
@@ -67,8 +86,8 @@ def _resolved(entries: Iterable[_Entry]) -> list[tuple[str | Promise, str, str]]
     return found
 
 
-def places_for(user: User | AnonymousUser, path: str) -> list[Place]:
-    found = _resolved(entries_for(user))
+def places_for(user: User | AnonymousUser, path: str, session: SessionBase | None = None) -> list[Place]:
+    found = _resolved(entries_for(user, session))
     best = max((url for _label, url, _icon in found if path.startswith(url)), key=len, default="")
     return [Place(label, url, icon, url == best) for label, url, icon in found]
 

@@ -25,7 +25,7 @@ from hearthline.lib.errors import InvalidInputError
 from hearthline.people.gates import organisation_for_owner
 from hearthline.people.models import User
 from hearthline.web.customer import hours, results
-from hearthline.web.customer.estimate import estimate, present_pace
+from hearthline.web.customer.estimate import NOBODY, estimate, present_pace
 from hearthline.web.customer.forms import NewCampaignForm, add_refusal
 
 CAMPAIGNS_SHOWN = 200
@@ -140,9 +140,10 @@ def finish(request: HttpRequest, id: uuid.UUID) -> HttpResponse:
 
 
 def _figures(campaign: Campaign) -> dict[str, object]:
-    """Six queries, whatever the size of the campaign."""
+    """Three queries, whatever the size of the campaign; five until it has a pace of its own."""
     live = live_numbers(campaign)
     account = account_of(AccountKind.CUSTOMER, campaign.organisation_id, campaign.currency)
     now = clock.now()
-    reach = estimate(campaign, available_minor=account.available, left=live.left, pace=present_pace(now), now=now)
+    pace = NOBODY if live.ends_about or campaign.state != CampaignState.RUNNING else present_pace(now)
+    reach = estimate(campaign, available_minor=account.available, left=live.left, pace=pace, now=now)
     return {"live": live, "account": account, "estimate": reach, "ends_about": live.ends_about or reach.until}

@@ -28,6 +28,9 @@ class Pace:
     per_operator_hour: float
 
 
+NOBODY = Pace(0, USUAL_PACE)
+
+
 @dataclass(frozen=True, slots=True)
 class Estimate:
     """`until` is None when nobody works, or beyond HORIZON_DAYS."""

@@ -16,7 +16,8 @@ from hearthline.campaigns.gates import campaign_for_owner, export_for_owner
 from hearthline.campaigns.models import ExportFormat, ImportState, ResultExport
 from hearthline.lib.errors import InvalidInputError, NotFoundError
 from hearthline.people.models import User
-from hearthline.web.customer.results import EXPORTS_SHOWN
+
+EXPORTS_SHOWN = 3
 
 
 @login_required

@@ -160,5 +160,7 @@ def field(bound: BoundField, hint: str = "", suffix: str = "", label_class: str 
 @register.simple_tag(takes_context=True)
 def places(context: template.RequestContext) -> list[Place]:
     """The entries of the navigation for the person who reads."""
-    request = context["request"]
-    return places_for(request.user, request.path)
+    request = context.get("request")
+    if request is None or not hasattr(request, "user"):
+        return []
+    return places_for(request.user, request.path, getattr(request, "session", None))
