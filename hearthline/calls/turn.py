@@ -203,8 +203,8 @@ def contact_is_gone(turn: Turn, event: ev.HungUp) -> None:
     if state.phase in BEFORE_ANSWER:
         outcome = outcome_of(state, event.cause, event.sip_status)
         turn.change(phase=Phase.CLOSED, operator_left_at=event.at)
-        turn.add(AutoDispose(outcome))
         turn.tell("call.ended", outcome=outcome)
+        turn.add(AutoDispose(outcome))
         turn.tell("call.closed")
         return
     turn.add(PayTelephone())

@@ -132,6 +132,22 @@ class Exchange:
         found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
         return found
 
+    def manage(self, code: str) -> None:
+        """Run Python inside the exchange's own database."""
+        preamble = "import django; django.setup(); "
+        done = subprocess.run(
+            [sys.executable, "-c", preamble + code],
+            cwd=ROOT, env={**self.environment, "DJANGO_SETTINGS_MODULE": "hearthline.settings"},
+            capture_output=True, text=True, timeout=60, check=False,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stdout + done.stderr
+
+    def add_contact(self, phone: str, name: str) -> None:
+        self.manage(
+            "from hearthline.campaigns.models import Campaign; from hearthline.campaigns.contacts import add_contact; "
+            f"add_contact(campaign=Campaign.objects.get(), phone={phone!r}, name={name!r})"
+        )
+
     def rows(self, query: str, *values: object) -> list[sqlite3.Row]:
         with closing(sqlite3.connect(f"file:{self.folder}/hearthline.sqlite3?mode=ro", uri=True, timeout=10)) as db:
             db.row_factory = sqlite3.Row

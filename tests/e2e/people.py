@@ -97,3 +97,12 @@ def person(play: Playwright, exchange: Exchange, voice: Path | None = None) -> I
         raise
     finally:
         browser.close()
+
+
+def open_shift(operator: Person) -> None:
+    operator.sign_in("operator@example.org")
+    operator.page.goto("/work/")
+    operator.page.get_by_role("button", name="Work on this").click()
+    operator.sees("#strip-mode", "No line")
+    operator.press("Enter")
+    operator.sees("#strip-mode", "Ready")

@@ -9,7 +9,7 @@ from playwright.sync_api import Playwright
 
 from tests.e2e.conftest import at_provider
 from tests.e2e.exchange import Exchange, wait_for
-from tests.e2e.people import Person, person
+from tests.e2e.people import open_shift, person
 from tests.e2e.tones import heard, read_channel, write_tone
 from tests.testbed.phone import Phone
 from tests.testbed.provider import Provider
@@ -18,15 +18,6 @@ pytestmark = [pytest.mark.browser, pytest.mark.sip, pytest.mark.slow, pytest.mar
 
 OPERATOR_HZ, MANAGER_HZ, CONTACT_HZ = 1040, 1480, 659
 NUMBER = "79161230001"
-
-
-def open_shift(operator: Person) -> None:
-    operator.sign_in("operator@example.org")
-    operator.page.goto("/work/")
-    operator.page.get_by_role("button", name="Work on this").click()
-    operator.sees("#strip-mode", "No line")
-    operator.press("Enter")
-    operator.sees("#strip-mode", "Ready")
 
 
 def test_a_contact_is_called_briefed_about_and_handed_over(

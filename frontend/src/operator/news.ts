@@ -39,7 +39,8 @@ const TELLERS: Record<string, (p: Record<string, unknown>) => News> = {
   "call.dialling": () => ({ note: "" }),
   "call.ended": (p) => {
     const key = `ended_by_${text(p["by"])}`;
-    return { note: p["answered"] && has(key) ? say(key) : "", sound: "ended" };
+    // how an unanswered call ended is told by call.wrapped_up
+    return { ...(p["answered"] && has(key) ? { note: say(key) } : {}), sound: "ended" };
   },
   "call.failed": (p) => ({ trouble: text(p["message"]), sound: "attention" }),
   "call.wrapped_up": (p) => {
