@@ -18,7 +18,7 @@ from hearthline.demo.campaigns import ENGLISH, RUSSIAN, DemoCampaign
 from hearthline.demo.contacts import characters
 from hearthline.demo.headset import Headset
 from hearthline.demo.robot_manager import RobotManager
-from hearthline.demo.robot_operator import RobotOperator, Work
+from hearthline.demo.robot_operator import HandOvers, RobotOperator, Work
 from hearthline.demo.seed import CUSTOMER
 from hearthline.demo.session import Session
 from hearthline.demo.ticket import HEADINGS, Ticket, amount, duration, line, ticket_of
@@ -32,6 +32,7 @@ from hearthline.switch.robots.speech import SpeechFolder
 from hearthline.web.demo.cast import BY_KEY, ROBOT_MANAGER, ROBOT_OPERATORS
 
 CALLS_EACH = 4
+HANDOVERS = 1
 NO_NEW_CALL_AFTER_S = 40.0
 LONGEST_SHIFT_S = 180.0
 MANAGER_READY_WITHIN_S = 20.0
@@ -82,9 +83,10 @@ async def _everybody(base: str, clock: PeerClock, shift: Shift) -> None:
             shift.troubles.append(f"The robot manager could not open a line: {_reason(managing)}")
         until = asyncio.get_running_loop().time() + NO_NEW_CALL_AFTER_S
         campaigns = (RUSSIAN, RUSSIAN, ENGLISH)
+        handovers = HandOvers(HANDOVERS if manager.ready.is_set() else 0)
         works = [
-            await _work(person.key, campaign, sounds, hand_over=number == 0 and manager.ready.is_set())
-            for number, (person, campaign) in enumerate(zip(ROBOT_OPERATORS, campaigns, strict=True))
+            await _work(person.key, campaign, sounds, handovers)
+            for person, campaign in zip(ROBOT_OPERATORS, campaigns, strict=True)
         ]
         operators = [RobotOperator(Session(base), Headset(clock), w, _meaning, _teller(shift)) for w in works]
         outcomes = await asyncio.gather(*(o.shift(until=until) for o in operators), return_exceptions=True)
@@ -100,10 +102,10 @@ async def _everybody(base: str, clock: PeerClock, shift: Shift) -> None:
         await asyncio.gather(managing, return_exceptions=True)
 
 
-async def _work(person: str, campaign: DemoCampaign, sounds: Path, *, hand_over: bool) -> Work:
+async def _work(person: str, campaign: DemoCampaign, sounds: Path, handovers: HandOvers) -> Work:
     row = await Campaign.objects.aget(organisation__name=CUSTOMER, name=campaign.name)
     spoken = await asyncio.to_thread(render, sounds, campaign.language, campaign.said)
-    return Work(person, str(row.pk), campaign, spoken, CALLS_EACH, hand_over)
+    return Work(person, str(row.pk), campaign, spoken, CALLS_EACH, handovers)
 
 
 def _manager_lines(sounds: Path) -> list[Path]:

@@ -28,8 +28,8 @@ class RobotManager:
     async def work(self) -> None:
         """Until cancelled."""
         await self._session.enter(self._person)
-        state = await self._session.get_json("/handovers/state/")
-        await self._headset.open(self._session, "/handovers/line/open/")
+        state = await self._session.get_json("/manage/state/")
+        await self._headset.open(self._session, "/manage/line/open/")
         self.ready.set()
         answering: asyncio.Task[None] | None = None
         completed = asyncio.Event()
@@ -51,7 +51,7 @@ class RobotManager:
     async def _one(self, handover: dict[str, Any], completed: asyncio.Event) -> None:
         headset = self._headset
         try:
-            await self._session.command("/handovers/answer/", handover=handover["handover"], line=headset.line)
+            await self._session.command("/manage/answer/", handover=handover["handover"], line=headset.line)
             await headset.say(self._greeting)
             await headset.hear_out(ANSWER_WITHIN_S * 2)
             await headset.say(self._consent)
@@ -61,7 +61,7 @@ class RobotManager:
             for line in self._talk:
                 await headset.say(line)
                 await headset.hear_out(ANSWER_WITHIN_S)
-            await self._session.command("/handovers/hang-up/", attempt=handover["attempt"])
+            await self._session.command("/manage/hang-up/", handover=handover["handover"])
         except RefusedError as error:
             if error.status not in (404, 409):  # the contact or the operator was faster
                 raise

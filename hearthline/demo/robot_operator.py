@@ -27,6 +27,13 @@ Director = Callable[[str], Awaitable[Character]]  # contact id → what this rob
 
 
 @dataclass
+class HandOvers:
+    """How many contacts who agree shall still be handed over to a manager."""
+
+    left: int
+
+
+@dataclass
 class Work:
     """What one robot operator is asked to do, and what came of it."""
 
@@ -35,9 +42,8 @@ class Work:
     campaign: DemoCampaign
     sounds: OperatorSounds
     calls: int
-    hand_over: bool  # the first contact who agrees is handed over to a manager
+    handovers: HandOvers  # shared by all
     attempts: list[str] = field(default_factory=list)
-    handed_over: int = 0
     ran_out: bool = False
 
 
@@ -157,7 +163,7 @@ class RobotOperator:
         await headset.say(sounds.opening)
         for number, line in enumerate(sounds.lines):
             await headset.hear_out(ANSWER_WITHIN_S)
-            if number == 1 and character is Character.AGREES and self._work.hand_over and not self._work.handed_over:
+            if number == 1 and character is Character.AGREES and self._work.handovers.left:
                 await self._transfer(attempt)
                 return
             await headset.say(line)
@@ -168,7 +174,7 @@ class RobotOperator:
     async def _transfer(self, attempt: str) -> None:
         """The contact hears music, the manager a briefing; then they talk and this robot is free."""
         headset, sounds = self._headset, self._work.sounds
-        self._work.handed_over += 1
+        self._work.handovers.left -= 1
         await headset.say(sounds.on_hold)
         await self._session.command("/work/call/transfer/", attempt=attempt)
         name, _ = await self._heard.first(attempt, HANDOVER_ANSWERS, within_s=MANAGER_WITHIN_S)

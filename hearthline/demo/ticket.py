@@ -5,12 +5,12 @@ from __future__ import annotations
 import unicodedata
 from dataclasses import dataclass
 
-from hearthline.calls.models import Attempt
+from hearthline.calls.models import Attempt, HandOver
 from hearthline.lib.money import Money
 from hearthline.lib.phone import masked
 
 HEADINGS = ("operator", "number", "answered after", "talked", "outcome", "charged", "earned")
-WIDTHS = (12, 19, 14, 7, 24, 9, 9)
+WIDTHS = (12, 19, 14, 7, 27, 9, 10)
 _RIGHT = {2, 3, 5, 6}
 
 
@@ -31,6 +31,9 @@ def ticket_of(attempt_id: str) -> Ticket:
     outcome = row.disposition.title if row.disposition else row.auto_outcome.replace("_", " ")
     if row.disposition and row.disposition.payable and not row.payable:
         outcome += f" ({row.not_payable_reason.replace('_', ' ')})"
+    taken = HandOver.objects.filter(attempt=row, completed_at__isnull=False).select_related("manager").first()
+    if taken and taken.manager:
+        outcome += f" → {taken.manager.name}"
     return Ticket(
         cells=(
             row.operator.name,

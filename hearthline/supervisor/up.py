@@ -29,6 +29,7 @@ def run_exchange(
     lock = check_folder(configuration)
     check_port(configuration)
     with lock:
+        say("up", f"preparing the database in {configuration.data}")
         migrate(0)
         before: list[Child] = []
         after: list[Child] = []

@@ -53,14 +53,17 @@ class Supervisor:
         keepers: list[asyncio.Task[None]] = []
         stopped = asyncio.create_task(stop.wait())
         try:
+            parts = [child for child in self._children if not child.once]
+            coming = asyncio.create_task(self._begin_all(parts))
+            await asyncio.wait({coming, stopped}, return_when=asyncio.FIRST_COMPLETED)
+            if not coming.done():
+                coming.cancel()
+                await asyncio.gather(coming, return_exceptions=True)
+                return 0
+            coming.result()
             for child in self._children:
-                coming = asyncio.create_task(self._begin(child))
-                await asyncio.wait({coming, stopped}, return_when=asyncio.FIRST_COMPLETED)
-                if not coming.done():
-                    coming.cancel()
-                    await asyncio.gather(coming, return_exceptions=True)
-                    return 0
-                coming.result()
+                if child.once:
+                    await self._begin(child)
                 keepers.append(asyncio.create_task(self._keep(child), name=child.name))
             if on_started:
                 on_started()
@@ -85,6 +88,16 @@ class Supervisor:
     def _is_once(self, keeper: asyncio.Task[None]) -> bool:
         return keeper.get_name() in self._answers
 
+    async def _begin_all(self, children: Sequence[Child]) -> None:
+        """All at once: each is ready for the others to come later. The first that fails ends the attempt."""
+        beginning = [asyncio.create_task(self._begin(child)) for child in children]
+        try:
+            await asyncio.gather(*beginning)
+        finally:
+            for one in beginning:
+                one.cancel()
+            await asyncio.gather(*beginning, return_exceptions=True)
+
     async def _begin(self, child: Child) -> None:
         """The first start: the child must become healthy within its time."""
         running = await self._spawn(child)
@@ -98,6 +111,8 @@ class Supervisor:
                 else f"did not answer in {child.ready_within_s:.0f} s"
             )
             raise StartError(f"The {child.name} {how}. What it said is above.")
+        elif child.healthy:
+            self._say("up", f"{child.name} is ready after {time.monotonic() - running.since:.1f} s")
 
     async def _keep(self, child: Child) -> None:
         """Watch one child for ever and start it again when it ends or no longer answers."""
@@ -175,7 +190,8 @@ class Supervisor:
 
     async def _end_all(self) -> None:
         """In the reverse order of their start, each with its time for a goodbye."""
-        for running in reversed(list(self._running.values())):
+        started = [self._running[child.name] for child in self._children if child.name in self._running]
+        for running in reversed(started):
             await end(running.process, goodbye_s=running.child.goodbye_s)
             await running.reader
         if self._state_file:

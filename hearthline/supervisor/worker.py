@@ -45,9 +45,16 @@ CHORES = (
 def work() -> None:
     """Until SIGTERM: the task at hand is finished first."""
     logs.configure()
+    _quieten("django_tasks", logging.WARNING)  # not each task's coming and going
+    _quieten("django_tasks_db", logging.ERROR)
     threading.Thread(target=_chores, name="chores", daemon=True).start()
     # looks twice a second: a person who has uploaded a spreadsheet is waiting for it
     call_command("db_worker", queue_name="*", interval=POLL_S, reload=False, startup_delay=False, verbosity=1)
+
+
+def _quieten(name: str, level: int) -> None:
+    """The worker sets these loggers' levels itself; a filter stays."""
+    logging.getLogger(name).addFilter(lambda record: record.levelno >= level)
 
 
 def _chores() -> None:
