@@ -1,6 +1,7 @@
 """Moving money. Each function is one transaction, and repeating it with the same id changes nothing.
 
-Lock order everywhere: transfers first, then accounts in the order of `accounts.Changes`. A caller with a transaction of
+Lock order everywhere: transfers that are there, then accounts in the order of `accounts.Changes`, then the ids of new
+transfers. A caller with a transaction of
 its own should make one ledger call in it: two calls lock accounts in two rounds, and two such transactions may wait for
 each other (PostgreSQL then ends one of them). `settle_conversation` exists so that the hot case is one call.
 """
@@ -151,6 +152,8 @@ def _settle_step_by_step(
     customer, operator = held.debit.key, held.credit.key
     revenue = _own_accounts(price.currency)[0]
     with transaction.atomic():
+        if one_statement.available():
+            open_accounts(_own_accounts(price.currency))  # so that the next settlement finds all of them
         if not _take(held, state=TransferState.POSTED, posted_minor=pay.minor, matures_at=matures_at):
             return _same_ending(hold, TransferState.POSTED, pay.minor)
         changes = Changes()
@@ -162,10 +165,7 @@ def _settle_step_by_step(
             transfers.append(_new(id, customer, revenue, commission, TransferCode.COMMISSION, held.reference))
         if telephone is not None and telephone.amount.minor:
             transfers.append(_telephone(telephone, held.reference))
-        _insert(transfers, changes, now)
-        changes.apply()
-        if one_statement.available():
-            open_accounts(_own_accounts(price.currency))  # so that the next settlement finds all of them
+        _make(transfers, changes, now)
     return Transfer.objects.get(pk=hold)
 
 
@@ -243,22 +243,18 @@ def _mature_batch(now: datetime) -> int:
             amounts[row.credit.key] = amounts.get(row.credit.key, 0) + row.posted_minor
         Transfer.objects.filter(pk__in=[row.pk for row in rows]).update(matures_at=None)
         changes = Changes()
-        _insert(
-            [
-                _new(
-                    new_id(),
-                    key,
-                    key._replace(kind=AccountKind.OPERATOR_AVAILABLE),
-                    Money(minor, key.currency),
-                    TransferCode.MATURING,
-                    f"review:{now:%Y-%m-%dT%H:%M}",
-                )
-                for key, minor in amounts.items()
-            ],
-            changes,
-            clock.now(),
-        )
-        changes.apply()
+        matured = [
+            _new(
+                new_id(),
+                key,
+                key._replace(kind=AccountKind.OPERATOR_AVAILABLE),
+                Money(minor, key.currency),
+                TransferCode.MATURING,
+                f"review:{now:%Y-%m-%dT%H:%M}",
+            )
+            for key, minor in amounts.items()
+        ]
+        _make(matured, changes, clock.now())
     return len(rows)
 
 
@@ -302,14 +298,14 @@ def _once(asked: _Movement, state: TransferState) -> Transfer:
         with transaction.atomic():
             changes = Changes()
             if state == TransferState.POSTED:
-                _insert([asked], changes, now)
+                _make([asked], changes, now)
             else:
+                changes.hold(asked.debit, asked.credit, asked.row.amount_minor)
+                changes.apply()
                 asked.row.state, asked.row.created_at = state, now
                 asked.row.save(force_insert=True)
-                changes.hold(asked.debit, asked.credit, asked.row.amount_minor)
-            changes.apply()
-    except IntegrityError:
-        made = _same(asked)  # somebody else made the same one meanwhile
+    except (IntegrityError, InsufficientFundsError):
+        made = _same(asked)  # somebody else may have made the same one meanwhile, with these very funds
         if made is None:
             raise
         return made
@@ -331,13 +327,14 @@ def _held_at_once(asked: _Movement) -> Transfer | None:
         )
 
 
-def _insert(movements: Sequence[_Movement], changes: Changes, now: datetime) -> None:
-    """Write posted transfers, in the order of their ids, and gather what they change."""
+def _make(movements: Sequence[_Movement], changes: Changes, now: datetime) -> None:
+    """Move what these posted transfers move, with the changes gathered so far, and write them in the order of their ids."""
     for movement in movements:
         row = movement.row
         row.state, row.posted_minor = TransferState.POSTED, row.amount_minor
         row.created_at = row.settled_at = now
         changes.move(movement.debit, movement.credit, row.amount_minor)
+    changes.apply()
     Transfer.objects.bulk_create(_by_id(m.row for m in movements))
 
 

@@ -203,3 +203,42 @@ def test_a_crash_in_the_middle_leaves_nothing(database: str) -> None:
     assert check.prove().faults == []
     services.settle_conversation(hold=id, commission=rub(20))  # and it can be settled after that
     assert check.prove().faults == []
+
+
+def test_the_first_settlements_of_all_open_the_exchanges_accounts_without_a_deadlock(database: str) -> None:
+    customer, call = a_customer(100_000), new_id()
+    holds = [new_id() for _ in range(THREADS)]
+    for id in holds:
+        services.hold_conversation(id=id, organisation=customer, operator=new_id(), price=rub(100), reference=f"a:{id}")
+
+    def work(number: int) -> None:
+        cost = services.TelephoneCost(new_id(), rub(3))
+        if number % 3 == 0:
+            services.record_telephone_cost(services.TelephoneCost(call, rub(5)), reference="attempt:1")
+        services.settle_conversation(hold=holds[number], commission=rub(20), telephone=cost)
+
+    results = together(THREADS, work)
+
+    assert failures(results) == []
+    assert services.account_of(AccountKind.EXCHANGE_REVENUE, None, "RUB").balance == THREADS * 20
+    assert services.account_of(AccountKind.PROVIDER_PAYABLE, None, "RUB").balance == THREADS * 3 + 5
+    assert check.prove().faults == []
+
+
+def test_a_hold_asked_for_by_many_while_money_arrives_is_made_at_most_once(database: str) -> None:
+    customer, operator, id = a_customer(50), new_id(), new_id()
+    arrives = new_id()
+
+    def work(number: int) -> Transfer:
+        if number == 3:
+            return services.top_up(organisation=customer, amount=rub(60), id=arrives)
+        return services.hold_conversation(
+            id=id, organisation=customer, operator=operator, price=rub(100), reference="assignment:1"
+        )
+
+    results = together(THREADS, work)
+
+    assert all(isinstance(r, InsufficientFundsError) for r in failures(results))
+    held = sum(isinstance(r, Transfer) and r.pk == id for r in results)
+    assert customer_account(customer).debits_pending == (100 if held else 0)
+    assert check.prove().faults == []
