@@ -14,6 +14,7 @@ from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+import structlog
 from django.conf import settings
 from django.db import IntegrityError, connection, transaction
 from django.utils.translation import gettext_lazy as _
@@ -52,6 +53,7 @@ __all__ = [
 ]
 
 MATURING_BATCH = 500
+_log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,36 +227,33 @@ def correct(*, id: uuid.UUID, original: uuid.UUID, reference: str) -> Transfer:
 
 def mature(now: datetime) -> int:
     """Let pay whose review is over become available. Returns how many transfers matured; safe to run at any time, in
-    several places at once, and again."""
+    several places at once, and again. An operator whose pay is not all there (it was corrected by hand) is left for a
+    person to look at; the others are not kept waiting."""
+    due = Transfer.objects.filter(matures_at__lte=now).order_by("credit").values_list("credit", flat=True).distinct()
     matured = 0
-    while batch := _mature_batch(now):
-        matured += batch
+    for account in list(due):
+        try:
+            while batch := _mature_account(account, now):
+                matured += batch
+        except InsufficientFundsError:
+            _log.warning("pay in review is not all there", account=str(account))
     return matured
 
 
-def _mature_batch(now: datetime) -> int:
+def _mature_account(account: uuid.UUID, now: datetime) -> int:
     with transaction.atomic():
-        due = Transfer.objects.filter(matures_at__lte=now).select_related("credit").order_by("matures_at", "pk")
+        due = Transfer.objects.filter(credit=account, matures_at__lte=now).select_related("credit").order_by("pk")
         if connection.features.has_select_for_update_skip_locked:
             due = due.select_for_update(skip_locked=True, of=("self",))
         rows = list(due[:MATURING_BATCH])
-        amounts: dict[AccountKey, int] = {}
-        for row in rows:
-            amounts[row.credit.key] = amounts.get(row.credit.key, 0) + row.posted_minor
+        if not rows:
+            return 0
         Transfer.objects.filter(pk__in=[row.pk for row in rows]).update(matures_at=None)
-        changes = Changes()
-        matured = [
-            _new(
-                new_id(),
-                key,
-                key._replace(kind=AccountKind.OPERATOR_AVAILABLE),
-                Money(minor, key.currency),
-                TransferCode.MATURING,
-                f"review:{now:%Y-%m-%dT%H:%M}",
-            )
-            for key, minor in amounts.items()
-        ]
-        _make(matured, changes, clock.now())
+        review = rows[0].credit.key
+        amount = Money(sum(row.posted_minor for row in rows), review.currency)
+        available = review._replace(kind=AccountKind.OPERATOR_AVAILABLE)
+        reference = f"review:{now:%Y-%m-%dT%H:%M}"
+        _make([_new(new_id(), review, available, amount, TransferCode.MATURING, reference)], Changes(), clock.now())
     return len(rows)
 
 

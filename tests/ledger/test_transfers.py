@@ -11,7 +11,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from hearthline.ledger import check, selectors, services
-from hearthline.ledger.models import Account, AccountKind, Transfer
+from hearthline.ledger.models import Account, AccountKey, AccountKind, Transfer
 from hearthline.ledger.services import InsufficientFundsError, TelephoneCost
 from hearthline.lib import clock
 from hearthline.lib.errors import ConflictError, NotFoundError
@@ -212,6 +212,21 @@ def test_corrected_pay_goes_back_and_never_matures(customer: uuid.UUID) -> None:
     assert balance(AccountKind.CUSTOMER, customer) == (940, 940)
     assert balance(AccountKind.OPERATOR_MATURING, operator) == (0, 0)
     assert services.mature(clock.now() + timedelta(days=365)) == 0
+    assert check.prove().faults == []
+
+
+def test_one_operators_trouble_does_not_keep_the_others_waiting(customer: uuid.UUID) -> None:
+    troubled, fine = sorted((new_id(), new_id()), key=lambda o: AccountKey(AccountKind.OPERATOR_MATURING, o, "RUB").id)
+    for operator in (troubled, fine):
+        services.settle_conversation(hold=held(customer, operator, 300), commission=rub(60))
+    review = services.account_of(AccountKind.OPERATOR_MATURING, troubled, "RUB")
+    revenue = services.account_of(AccountKind.EXCHANGE_REVENUE, None, "RUB")
+    services.transfer(id=new_id(), debit=review, credit=revenue, amount=rub(1), code="correction", reference="by hand")
+
+    assert services.mature(clock.now() + timedelta(days=365)) == 1
+
+    assert balance(AccountKind.OPERATOR_AVAILABLE, fine) == (240, 240)
+    assert balance(AccountKind.OPERATOR_MATURING, troubled) == (239, 239)
     assert check.prove().faults == []
 
 
