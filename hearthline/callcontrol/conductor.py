@@ -60,7 +60,12 @@ class Conductor:
     def adopt(self, attempt: Attempt, state: CallState, opening: tuple[fx.Effect, ...] = ()) -> CallActor:
         """Drive this call from here on. `opening`: effects of its beginning that are still to be kept and told."""
         known = self.actors.get(str(attempt.pk))
-        if known is not None:
+        if known is not None:  # the reconciler found the row before we did
+            if opening:
+                self.spawn(
+                    self.database.run(records.write_effects, attempt, state, opening, state.dialled_at),
+                    "tell a beginning",
+                )
             return known
         actor = CallActor(self, attempt, state, opening)
         self.actors[actor.id] = actor
@@ -112,6 +117,8 @@ class Conductor:
             self._trunk_of_leg.pop(leg, None)
             actor.tell(ev.RingFailed(self.moments.now()))
             return False
+        if actor.state.ending is not None or not actor.state.contact_here:
+            await self.switch.hang_up(leg)  # the operator was quicker: the hang-up came before there was a leg
         return True
 
     async def ring_manager(self, attempt: Attempt, effect: fx.RingManager) -> None:

@@ -8,7 +8,8 @@ from datetime import timedelta
 
 from django.conf import settings
 from django.core.mail import send_mail
-from django.utils.translation import gettext as _
+from django.utils import translation
+from django.utils.translation import gettext_lazy as _
 
 from hearthline.callcontrol.lines import OPEN_STATES
 from hearthline.callcontrol.translation import leg_of
@@ -110,12 +111,13 @@ def invite_guest(handover: HandOver) -> None:
     if manager is None or not manager.email:
         return
     try:
-        send_mail(
-            subject=_("A person is waiting on the line for you"),
-            message=_("Open this page and answer; it works once:\n\n%(link)s") % {"link": guest_link(handover)},
-            from_email=None,
-            recipient_list=[manager.email],
-        )
+        with translation.override(manager.campaign.language):
+            send_mail(
+                subject=str(_("A person is waiting on the line for you")),
+                message=str(_("Open this page and answer; it works once:")) + f"\n\n{guest_link(handover)}\n",
+                from_email=None,
+                recipient_list=[manager.email],
+            )
     except OSError:
         logger.exception("hand-over %s: the invitation could not be sent", handover.pk)
 

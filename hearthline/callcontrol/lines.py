@@ -6,7 +6,7 @@ import uuid
 from dataclasses import dataclass
 
 from django.db import transaction
-from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as _
 
 from hearthline.calls.commands import OpenLine
 from hearthline.calls.gates import handover_for_manager

@@ -11,8 +11,10 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 from uuid import UUID
 
+from django.conf import settings
 from django.core.exceptions import ValidationError
-from django.utils.translation import gettext as _
+from django.utils import translation
+from django.utils.translation import gettext_lazy as _
 
 from hearthline.callcontrol import handovers, lines, records
 from hearthline.callcontrol.actor import CallActor
@@ -67,14 +69,25 @@ class Orders:
 async def _answer(work: Handler, conductor: Conductor, command: Any) -> Reply:
     try:
         return await work(conductor, command)
-    except ExchangeError as refusal:
-        return refusal.as_json()
+    except ExchangeError as error:
+        refusal = error
     except ValidationError:  # an id that is none
-        return NotFoundError(_("There is nothing of yours by this id.")).as_json()
+        refusal = NotFoundError(_("There is nothing of yours by this id."))
     except UndefinedTransitionError as undefined:
-        return ConflictError(_("The call is not in a state for this any more."), phase=undefined.phase.value).as_json()
+        refusal = ConflictError(_("The call is not in a state for this any more."), phase=undefined.phase.value)
     except port.SwitchError as error:
-        return _refusal(error).as_json()
+        refusal = _refusal(error)
+    with translation.override(await conductor.database.run(_language_of, command.user)):
+        return refusal.as_json()
+
+
+def _language_of(user: str) -> str:
+    """What the person reads; pages and call control speak with one voice."""
+    try:
+        found = User.objects.filter(pk=user).values_list("language", flat=True).first() if user else None
+    except ValidationError:
+        found = None
+    return found or settings.LANGUAGE_CODE
 
 
 def _refusal(error: port.SwitchError) -> ExchangeError:

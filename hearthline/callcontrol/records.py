@@ -10,7 +10,7 @@ from typing import Any
 from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.db.models import OuterRef
-from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as _
 
 from hearthline.callcontrol.translation import id_of, leg_of
 from hearthline.callcontrol.trunks import ChosenTrunk, choose_trunk

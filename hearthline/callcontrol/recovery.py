@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+YOUNG_S = 10  # a line or call this young may be on its way to the switch: its missing leg means nothing yet
 LOST_CAUSE = 41  # Q.850 temporary failure: the leg went while nobody watched
 ORPHAN_CAUSE = 31  # Q.850 normal, unspecified: a leg that belongs to no call
 
@@ -61,7 +62,7 @@ async def take_up_lines(conductor: Conductor, snapshots: dict[str, port.LegSnaps
             conductor.line_desk.adopt(line)
             if snapshots[leg].state is port.LegState.UP:
                 await conductor.database.run(lines.line_is_up, line.pk)
-        else:
+        elif conductor.moments.now() - line.opened_at.timestamp() > YOUNG_S:
             conductor.line_desk.forget(leg)
             await conductor.database.run(lines.line_is_gone, line.pk, "node_lost")
 
@@ -72,6 +73,8 @@ def missed(state: CallState, snapshots: dict[str, port.LegSnapshot], at: float) 
         return []
     events: list[ev.CallEvent] = []
     contact = snapshots.get(state.contact)
+    if contact is None and state.phase is Phase.DIALLING and at - state.dialled_at < YOUNG_S:
+        return []
     if state.contact_here and (contact is None or contact.state is port.LegState.GONE):
         return [
             ev.HungUp(state.contact, at, LOST_CAUSE, ev.Cut.SWITCH, None, stats_json(contact.stats) if contact else {})

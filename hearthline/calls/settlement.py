@@ -22,8 +22,6 @@ from hearthline.lib.money import Money
 
 VOICE_MIN_MS = 700  # of each party, above the switch's voice threshold: one short sentence
 
-_LEFT_BY_US = frozenset({EndReason.OPERATOR_VANISHED, EndReason.NODE_LOST})
-
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
@@ -71,7 +69,7 @@ def judge(evidence: Evidence, *, disposition_payable: bool | None, min_talk_s: i
         return Verdict(False, "disposition_not_payable")
     if evidence.talk_ms < min_talk_s * 1000:
         return Verdict(False, "too_short")
-    if evidence.end_reason in _LEFT_BY_US:
+    if evidence.end_reason == EndReason.OPERATOR_VANISHED:
         return Verdict(False, "operator_vanished")
     if evidence.contact_voice_ms is None or evidence.operator_voice_ms is None:
         return Verdict(False, "no_evidence")

@@ -20,7 +20,9 @@ def data_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
-def prepared(sqlite_file: str, data_folder: Path) -> Exchange:
+def prepared(request: pytest.FixtureRequest, data_folder: Path) -> Exchange:
+    """On SQLite; on PostgreSQL for tests with that marker."""
+    request.getfixturevalue("postgres" if request.node.get_closest_marker("postgres") else "sqlite_file")
     world = Exchange()
     prepare(world)
     connections.close_all()

@@ -55,7 +55,7 @@ async def test_busy_is_disposed_by_itself_and_costs_nothing(exchange: Exchange) 
     assert (row.phase, row.auto_outcome, row.payable, row.ended_by) == ("closed", "busy", False, "contact")
     assert row.assignment.state == AssignmentState.CLOSED
     assert row.contact.state == "retry"
-    assert exchange.told("call.")[-3:] == ["call.wrapped_up", "call.ended", "call.closed"]
+    assert exchange.told("call.")[-3:] == ["call.ended", "call.wrapped_up", "call.closed"]
     assert (await exchange.db(check.prove)).faults == []
 
 

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import uuid
+from typing import Any
 
 import pytest
+from django.utils.translation import get_language
 
 from hearthline.calls import commands as cmd
-from hearthline.calls.models import Attempt, HandOver, HandOverState, LineState, Recording, Trunk
+from hearthline.calls.models import Attempt, HandOver, HandOverState, Line, LineState, Recording, Trunk
 from hearthline.dialing.models import Assignment, AssignmentState
 from hearthline.ledger import check
 from hearthline.people.models import Role, User
-from hearthline.switch.port import ParkSound, SwitchErrorCode
+from hearthline.switch.port import Destination, ParkSound, SwitchErrorCode
 from tests.callcontrol.exchange import NODE, Exchange
 from tests.campaigns.worlds import an_operator
 
@@ -82,7 +84,7 @@ async def test_a_switch_that_stays_away_ends_its_calls_after_the_bound(exchange:
     row = await exchange.row()
     assert (row.phase, row.machine["end_reason"]) == ("wrap_up", "node_lost")
     outcome = await exchange.wrap_up()
-    assert (outcome.payable, outcome.not_payable_reason) == (False, "operator_vanished")
+    assert (outcome.payable, outcome.not_payable_reason) == (False, "no_evidence")
 
 
 @pytest.mark.parametrize("moment", ["ringing", "talking", "on_hold", "briefing", "handed_over"])
@@ -286,6 +288,49 @@ async def test_the_node_tells_its_load(exchange: Exchange) -> None:
     await exchange.look()
     (measured,) = exchange.events("node.measured")
     assert (measured.payload["node"], measured.payload["load"]["legs"]) == (NODE, 1)
+
+
+async def test_a_hang_up_that_overtakes_the_ringing_leaves_nobody_rung(exchange: Exchange) -> None:
+    ring = exchange.switch.ring
+
+    async def slow_ring(leg: str, destination: Destination, **rest: Any) -> None:
+        exchange.attempt = str(uuid.UUID(leg))
+        assert "error" not in await exchange.orders.handle(
+            cmd.to_message(cmd.HangUp(key="h", user=str(exchange.operator.pk), attempt=exchange.attempt))
+        )
+        await ring(leg, destination, **rest)
+
+    exchange.switch.ring = slow_ring  # type: ignore[method-assign]
+    await exchange.dial()
+    assert not exchange.switch.exists(exchange.contact)
+    assert (await exchange.row()).auto_outcome == "cancelled"
+
+
+async def test_a_line_that_is_just_being_opened_is_not_taken_for_lost(exchange: Exchange) -> None:
+    stranger = await exchange.db(an_operator)
+    line = await exchange.db(lambda: Line.objects.create(user=stranger, node_id=NODE, state=LineState.OPENING))
+    await exchange.look(2)
+    assert (await exchange.line_row(str(line.pk))).state == LineState.OPENING
+    await exchange.advance(20)
+    await exchange.look()
+    assert (await exchange.line_row(str(line.pk))).close_reason == "node_lost"
+
+
+async def test_a_refusal_is_in_the_persons_language(exchange: Exchange) -> None:
+    await exchange.db(lambda: User.objects.filter(pk=exchange.operator.pk).update(language="ru"))
+    asked = []
+
+    def language() -> str:
+        asked.append(get_language())
+        return "Занято"
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(
+            "hearthline.callcontrol.trunks.NoTrunkError.as_json", lambda self: {"error": {"code": language()}}
+        )
+        await exchange.db(lambda: Trunk.objects.update(active=False))
+        await exchange.dial()
+    assert asked == ["ru"]
 
 
 # --- hand-overs that do not come about -----------------------------------------------------------------------------------
