@@ -6,6 +6,7 @@ Sending never blocks and never raises; what cannot be delivered is told once thr
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import ipaddress
 import logging
 import socket
@@ -140,6 +141,14 @@ def _tell(failure: Failure | None, reason: str) -> None:
         asyncio.get_running_loop().call_soon(failure, reason)
 
 
+def _widen(udp: asyncio.DatagramTransport) -> None:
+    """Room for the packets of a moment at which the process does not get to run; the kernel gives what it may."""
+    raw = udp.get_extra_info("socket")
+    for option in (socket.SO_RCVBUF, socket.SO_SNDBUF):
+        with contextlib.suppress(OSError):
+            raw.setsockopt(socket.SOL_SOCKET, option, 4 << 20)
+
+
 class _Datagrams(asyncio.DatagramProtocol):
     def __init__(self, owner: Transports) -> None:
         self._owner = owner
@@ -188,6 +197,7 @@ class Transports:
                     raise
                 continue
             self._udp, self.port = udp, number
+            _widen(udp)
             break
         if tls is not None:
             self._tls_server = await loop.create_server(
