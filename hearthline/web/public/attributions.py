@@ -43,7 +43,6 @@ THIRD_PARTIES: tuple[ThirdParty, ...] = (
         "pylibsrtp", "BSD-3-Clause", "https://github.com/aiortc/pylibsrtp", _("encryption of the browser's audio")
     ),
     ThirdParty("aioice", "BSD-3-Clause", "https://github.com/aiortc/aioice", _("the browser's audio path")),
-    ThirdParty("sipmessage", "BSD-3-Clause", "https://github.com/spacinov/sipmessage", _("the grammar of SIP")),
     ThirdParty("Opus", "BSD-3-Clause", "https://opus-codec.org/", _("audio on lossy networks")),
     ThirdParty("Bootstrap", "MIT", "https://getbootstrap.com/", _("the ground of the styles")),
     ThirdParty("htmx", "0BSD", "https://htmx.org/", _("parts of pages")),
