@@ -16,7 +16,7 @@ from hearthline.switch.embedded.sip.incoming import IncomingCall
 from hearthline.switch.embedded.sip.useragent import UserAgent, UserAgentConfig
 from hearthline.switch.port import Destination, LegAnswered, LegId, Switch, SwitchEvent, Trunk
 from hearthline.switch.robots.browser_peer import BrowserPeer, Ear, Loop, PeerClock
-from tests.switch.ears import tone
+from tests.switch.ears import assert_hears, level, tone
 
 E = TypeVar("E")
 
@@ -75,11 +75,6 @@ class Browser:
         await self.peer.up()
         await told.wait(LegAnswered, self.leg)
         return self
-
-    async def hears(self, seconds: float = 0.4, after: float = 0.3) -> bytes:
-        """What is heard from `after` seconds on: what was on its way before a change has passed by then."""
-        await self.ear.listen(after)
-        return await self.ear.listen(seconds)
 
 
 class Phone:
@@ -149,10 +144,34 @@ class Phone:
         )
         return self
 
-    async def hears(self, seconds: float = 0.4, after: float = 0.3) -> bytes:
-        await self.ear.listen(after)
-        return await self.ear.listen(seconds)
-
     async def close(self) -> None:
         self._clock.remove(self)
         await self._agent.close()
+
+
+async def hears(
+    party: Browser | Phone,
+    *heard: float,
+    unheard: Sequence[float] = (),
+    silence: bool = False,
+    music: bool = False,
+    within_s: float = 8.0,
+) -> None:
+    """Soon, and from then on for a whole window, a party hears these tones and none of `unheard`; or silence; or music.
+
+    Soon, because what was on its way before a change is still heard, and this machine may be busy with something else.
+    """
+    until = asyncio.get_running_loop().time() + within_s
+    while True:
+        audio = await party.ear.listen(1.0 if music else 0.3)
+        try:
+            assert_hears(audio, heard, unheard=unheard)
+            if silence:
+                assert level(audio) < 30, f"not silent: {level(audio)}"
+            if music:
+                assert level(audio) > 400, f"no music: {level(audio)}"
+        except AssertionError:
+            if asyncio.get_running_loop().time() > until:
+                raise
+        else:
+            return

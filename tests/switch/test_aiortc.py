@@ -18,6 +18,7 @@ from av import AudioFrame, AudioResampler
 from hearthline.switch.embedded.engine import EmbeddedSwitch
 from hearthline.switch.port import LegAnswered, LegHungUp, Party, Switch
 from tests.switch.ears import assert_hears
+from tests.switch.parties import hears
 from tests.switch.town import Town
 
 
@@ -87,8 +88,7 @@ async def test_an_independent_stack(town: Town, monkeypatch: pytest.MonkeyPatch,
     await town.told.wait(LegAnswered, leg)
     await town.switch.connect([leg, other.leg])
     track = await asyncio.wait_for(tracks.get(), 5)
-    there, _ = await asyncio.gather(other.hears(0.6, after=0.6), heard_on(track, 1.0))
-    assert_hears(there, [1000], unheard=[440])
+    await asyncio.gather(hears(other, 1000, unheard=[440]), heard_on(track, 1.0))
     assert_hears(await heard_on(track, 0.6), [440], unheard=[1000])
     await connection.close()
     told = await town.told.wait(LegHungUp, leg)

@@ -19,9 +19,8 @@ from hearthline.switch.embedded.config import EngineConfig
 from hearthline.switch.embedded.engine import EmbeddedSwitch
 from hearthline.switch.port import LegAnswered, LegDigit, LegHungUp, LegMediaStalled, Party
 from hearthline.switch.robots.browser_peer import PeerClock
-from tests.switch.ears import assert_hears
 from tests.switch.page import CHROMIUM, FIREFOX, Page, visited
-from tests.switch.parties import Browser
+from tests.switch.parties import Browser, hears
 from tests.switch.town import Town
 
 pytestmark = pytest.mark.browser
@@ -67,7 +66,7 @@ async def converse(town: Town, page_leg: str, other: Browser, hz: float, page: P
     """Both hear each other."""
     await town.switch.connect([page_leg, other.leg])
     await page.until_heard(other.hz)
-    assert_hears(await other.hears(), [hz], unheard=[other.hz])
+    await hears(other, hz, unheard=[other.hz])
 
 
 @pytest.mark.skipif(not os.path.exists(CHROMIUM), reason="no Chromium on this machine")

@@ -35,7 +35,7 @@ from hearthline.switch.port import (
 from hearthline.switch.robots.browser_peer import PeerClock
 from tests.switch.conftest import QUICK, start_engine
 from tests.switch.ears import assert_hears, read_stereo
-from tests.switch.parties import Browser, Told
+from tests.switch.parties import Browser, Told, hears
 
 CALM = EngineConfig()
 
@@ -120,7 +120,7 @@ async def test_calls_go_on_without_their_controller(folder: Path, clock: PeerClo
         async with controlling(path) as (client, told):
             first, second = await a_line(clock, client, told), await a_line(clock, client, told, 650)
             await client.connect([first.leg, second.leg])
-        assert_hears(await first.hears(), [650])
+        await hears(first, 650)
         async with controlling(path) as (client, told):
             assert {one.connected_with for one in await client.legs()} == {(first.leg,), (second.leg,)}
         first.peer.close()
