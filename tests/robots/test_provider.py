@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from hearthline.switch.embedded.sip.events import Answered, EarlyMedia, Ended, Ringing
+from hearthline.switch.embedded.sip.outgoing import OutgoingCall
 from hearthline.switch.embedded.sip.useragent import UserAgent, UserAgentConfig
 from hearthline.switch.port import Destination, Party, Trunk
 from hearthline.switch.robots.config import ConfigError, config_of
@@ -69,7 +70,9 @@ async def agent() -> AsyncIterator[UserAgent]:
     await agent.close()
 
 
-async def dial(agent: UserAgent, trunk: Trunk, number: str, caller_id: str = "+74950000001") -> tuple[Listener, object]:
+async def dial(
+    agent: UserAgent, trunk: Trunk, number: str, caller_id: str = "+74950000001"
+) -> tuple[Listener, OutgoingCall]:
     told = Listener()
     call = await agent.invite(Destination(number=number), trunk=trunk, caller_id=caller_id, timeout_s=20, on_event=told)
     return told, call
@@ -93,7 +96,7 @@ async def test_each_number_behaves_as_its_character(agent: UserAgent, trunk: Tru
         await told.wait(Ringing)
         await asyncio.sleep(6)  # longer than anybody who answers
         assert told.kinds == ["Ringing"]
-        call.hang_up()  # type: ignore[attr-defined]
+        call.hang_up()
 
     async def unreachable() -> None:
         told, call = await dial(agent, trunk, "+79160000004")
@@ -110,9 +113,9 @@ async def test_each_number_behaves_as_its_character(agent: UserAgent, trunk: Tru
     await asyncio.gather(busy(), absent(), wrong_caller_id(), no_answer(), unreachable(), early())
 
 
-async def hear(call: object, seconds: float) -> float:
+async def hear(call: OutgoingCall, seconds: float) -> float:
     """The loudest tick."""
-    audio = call.audio  # type: ignore[attr-defined]
+    audio = call.audio
     loudest = 0.0
     until = time.monotonic() + seconds
     while time.monotonic() < until:
@@ -128,7 +131,7 @@ async def test_a_talk_goes_turn_by_turn(agent: UserAgent, trunk: Trunk, sounds: 
     told, call = await dial(agent, trunk, "+79160000006")
     await told.wait(Answered)
     lines = [read_wav(render(sounds, "ru").opening)[-16_000:] for _ in range(2)]  # a second each
-    audio = call.audio  # type: ignore[attr-defined]
+    audio = call.audio
     heard_turns, quiet, hearing = 0, 0, False
     pending = b""
     started = time.monotonic()

@@ -316,3 +316,41 @@ def test_the_corpus_never_breaks_a_parser(path: Path) -> None:
 
 def test_there_is_a_corpus() -> None:
     assert len(CORPUS) >= 12
+
+
+# Descriptions that other implementations stumbled over; None: must be refused, else the codec agreed on ("" for none).
+DESCRIPTIONS: list[tuple[str, str | None]] = [
+    ("v=0\nm=audio 5000 RTP/AVP 0\nc=IN IP4 192.0.2.1\n", "PCMU"),  # bare line feeds, c= only in the stream
+    (
+        "v=0\r\nc=IN IP4 192.0.2.1\r\nm=audio 5000 RTP/AVP 8 0 101 13\r\na=ptime:30\r\na=silenceSupp:off - - - -\r\n",
+        "PCMA",
+    ),
+    ("v=0\r\nc=IN IP6 2001:db8::1\r\nm=audio 5000 RTP/AVP 0\r\n", "PCMU"),
+    ("v=0\r\nc=IN IP4 224.2.1.1/127/3\r\nm=audio 5000/2 RTP/AVP 0\r\n", "PCMU"),
+    ("v=0\r\nc=IN IP4 192.0.2.1\r\nm=image 5000 udptl t38\r\n", ""),  # a fax
+    ("v=0\r\nc=IN IP4 192.0.2.1\r\nm=audio 5000 RTP/AVP 0 999 -1 abc\r\n", "PCMU"),
+    ("v=0\r\nc=IN IP4 192.0.2.1\r\nm=audio 5000 RTP/AVP 96\r\na=rtpmap:96 PCMU/16000\r\n", ""),
+    (
+        "v=0\r\nc=IN IP4 192.0.2.1\r\nm=audio 5000 RTP/AVP 0\r\na=rtpmap:0 opus/48000/2\r\n",
+        "",
+    ),  # a lie about a static type
+    ("v=0\r\nm=audio 5000 RTP/AVP 0\r\n", ""),  # no address anywhere
+    ("v=0\r\nc=IN IP4 192.0.2.1\r\nm=audio 70000 RTP/AVP 0\r\n", ""),
+    ("v=0\r\nc=IN IP4 192.0.2.1\r\nm=audio x RTP/AVP 0\r\n", None),
+    ("v=0\r\nc=IN IP4 192.0.2.1\r\nm=audio 5000 RTP/AVP\r\n", None),
+    ("v=0\r\nrubbish\r\n", None),
+    ("m=audio 5000 RTP/AVP 0\r\n", None),
+    ("v=0\r\n" + "m=audio 5000 RTP/AVP 0\r\n" * 17, None),
+    ("v=0\r\n" + "a=x\r\n" * 500, None),
+    ("", None),
+]
+
+
+@pytest.mark.parametrize(("text", "codec"), DESCRIPTIONS)
+def test_descriptions_of_other_makers(text: str, codec: str | None) -> None:
+    if codec is None:
+        with pytest.raises(BadMessageError):
+            sdp.parse(text.encode())
+        return
+    agreed = sdp.settle_offer(sdp.parse(text.encode()))
+    assert (agreed.codec if agreed is not None else "") == codec

@@ -145,6 +145,11 @@ def _granted(request: Request, response: Response, asked: int) -> int:
     return min(response.headers.number("Expires") or asked, LONGEST)
 
 
+def refresh_after(expires: int) -> float:
+    """Seconds to the next REGISTER: early enough to be repeated a few times should packets be lost."""
+    return max(1.0, min(expires * 0.85, expires - 5))
+
+
 class Registration:
     """Keeps one trunk registered until `stop`."""
 
@@ -167,7 +172,7 @@ class Registration:
             self.changed.set()
             if self.outcome.accepted:
                 failures = 0
-                await self._wait_registered(max(10.0, self.outcome.expires * 0.85 - 5))
+                await self._wait_registered(refresh_after(self.outcome.expires))
             else:
                 log.warning("sip: trunk %s is not registered: %s", self.trunk.name, describe(self.outcome))
                 wait = min(LONGEST_RETRY, FIRST_RETRY * 2**failures)
