@@ -1,5 +1,6 @@
 """Settlements a second on PostgreSQL, beside the same statements sent by pgbench, on a server that keeps its promises
-(fsync on). As many clients on each side; each settles its own holds, all of them meet on the exchange's own accounts.
+(fsync on). Both take turns, so that a machine that is busy with something else is so for both. As many clients on each
+side; each settles its own holds, all of them meet on the exchange's own accounts.
 """
 
 from __future__ import annotations
@@ -11,13 +12,14 @@ import tempfile
 import time
 import uuid
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from bench.figure import Figure
 from tests import postgresql
 
 CLIENTS = 8
-EACH = 400
+EACH, ROUNDS = 240, 4
 CUSTOMERS, OPERATORS = 50, 200
 PRICE, COMMISSION, TELEPHONE = 1200, 240, 17
 
@@ -49,8 +51,12 @@ def figures() -> Iterator[Figure]:
         _as_django(server, "postgres", "create", "ours")
         accounts = _as_django(server, "ours", "prepare").split()
         _as_django(server, "postgres", "copy", "ours", "bare")
-        bare = _bare(server, accounts)
-        ours = _ours(server)
+        bare_s = ours_s = 0.0
+        with _workers(server) as workers:
+            for turn in range(ROUNDS):
+                bare_s += _bare(server, accounts, turn)
+                ours_s += _ours(workers)
+        bare, ours = CLIENTS * EACH / bare_s, CLIENTS * EACH / ours_s
         faults = _as_django(server, "ours", "prove").strip()
     yield Figure(
         f"settlements a second, {CLIENTS} clients, PostgreSQL",
@@ -62,8 +68,8 @@ def figures() -> Iterator[Figure]:
     yield Figure("sum of all accounts after them", "0" if faults == "sound" else faults, "0", faults == "sound")
 
 
-def _bare(server: postgresql.Server, accounts: list[str]) -> float:
-    """Transactions a second of pgbench, by the simple protocol, which is also psycopg's as Django uses it."""
+def _bare(server: postgresql.Server, accounts: list[str], turn: int) -> float:
+    """Seconds of a turn of pgbench, by the simple protocol, which is also psycopg's as Django uses it."""
     revenue, telephony, provider = accounts
     with tempfile.TemporaryDirectory() as folder:
         script = Path(folder) / "settle.sql"
@@ -72,11 +78,13 @@ def _bare(server: postgresql.Server, accounts: list[str]) -> float:
                 each=EACH, price=PRICE, pay=PRICE - COMMISSION, commission=COMMISSION, telephone=TELEPHONE
             ).replace("\n  ", " ").replace("\n         ", " ")
         )  # fmt: skip
-        variables = {"n": "0", "revenue": revenue, "telephony": telephony, "provider": provider}
+        variables = {
+            "n": str(turn * EACH // ROUNDS), "revenue": revenue, "telephony": telephony, "provider": provider,
+        }  # fmt: skip
         told = subprocess.run(
             [
                 server.programs / "pgbench", "-n", "-h", "127.0.0.1", "-p", str(server.port), "-U", "hearthline",
-                "-c", str(CLIENTS), "-j", "2", "-t", str(EACH), "-M", "simple", "-f", script,
+                "-c", str(CLIENTS), "-j", "2", "-t", str(EACH // ROUNDS), "-M", "simple", "-f", script,
                 *(part for name, value in variables.items() for part in ("-D", f"{name}={value}")), "bare",
             ],
             capture_output=True, text=True, check=False, timeout=300,
@@ -84,11 +92,15 @@ def _bare(server: postgresql.Server, accounts: list[str]) -> float:
     rates = [line.split()[2] for line in told.stdout.splitlines() if line.startswith("tps = ")]
     if told.returncode or not rates or "number of failed transactions: 0" not in told.stdout:
         raise RuntimeError(told.stdout + told.stderr)
-    return float(rates[0])
+    return CLIENTS * EACH / ROUNDS / float(rates[0])
 
 
-def _ours(server: postgresql.Server) -> float:
-    """Settlements a second of as many processes, from the start of all to the end of the last."""
+Worker = subprocess.Popen[str]
+
+
+@contextmanager
+def _workers(server: postgresql.Server) -> Iterator[list[Worker]]:
+    """As many processes as clients, each connected and waiting for its turn."""
     workers = [
         subprocess.Popen(
             [sys.executable, "-m", "bench.settlement", "settle", str(number)],
@@ -101,21 +113,30 @@ def _ours(server: postgresql.Server) -> float:
     ]
     try:
         for worker in workers:
-            assert worker.stdout is not None
-            assert worker.stdout.readline() == "ready\n"
-        begun = time.perf_counter()
-        for worker in workers:
-            assert worker.stdin is not None
-            worker.stdin.write("go\n")
-            worker.stdin.flush()
-        for worker in workers:
-            worker.communicate(timeout=300)
-            assert worker.returncode == 0
-        return CLIENTS * EACH / (time.perf_counter() - begun)
+            _hear(worker, "ready")
+        yield workers
     finally:
         for worker in workers:
             worker.kill()
-            worker.wait()
+            worker.communicate()
+
+
+def _ours(workers: list[Worker]) -> float:
+    """Seconds of a turn, from the start of all to the end of the last."""
+    begun = time.perf_counter()
+    for worker in workers:
+        assert worker.stdin is not None
+        worker.stdin.write("go\n")
+        worker.stdin.flush()
+    for worker in workers:
+        _hear(worker, "done")
+    return time.perf_counter() - begun
+
+
+def _hear(worker: Worker, word: str) -> None:
+    assert worker.stdout is not None
+    if worker.stdout.readline() != f"{word}\n":
+        raise RuntimeError("a settling process ended early; what it said is above")
 
 
 def _environment(server: postgresql.Server, database: str) -> dict[str, str]:
@@ -173,18 +194,20 @@ def _prepare() -> None:
 
 
 def _settle(client: int) -> None:
+    from django.db import connection
+
     from hearthline.ledger.services import TelephoneCost, settle_conversation
     from hearthline.lib.money import Money
 
-    holds = [uuid.UUID(int=client * EACH + n) for n in range(1, EACH + 1)]
     commission, telephone = Money(COMMISSION, "RUB"), Money(TELEPHONE, "RUB")
-    from django.db import connection
-
     connection.ensure_connection()
     print("ready", flush=True)
-    sys.stdin.readline()
-    for hold in holds:
-        settle_conversation(hold=hold, commission=commission, telephone=TelephoneCost(uuid.uuid4(), telephone))
+    for turn in range(ROUNDS):
+        sys.stdin.readline()
+        for n in range(EACH // ROUNDS):
+            hold = uuid.UUID(int=client * EACH + turn * EACH // ROUNDS + n + 1)
+            settle_conversation(hold=hold, commission=commission, telephone=TelephoneCost(uuid.uuid4(), telephone))
+        print("done", flush=True)
 
 
 def _prove() -> None:
