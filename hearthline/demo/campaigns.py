@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -50,6 +51,11 @@ def _fields(who: str, day: str, comment: str, days: Sequence[str]) -> tuple[Fiel
     )
 
 
+def _flow(text: str) -> str:
+    """A paragraph on one line: in a script every line break is meant."""
+    return re.sub(r"(?<!\n)\n(?![\n>]|$)", " ", text)
+
+
 _DAYS_RU = ("Пн", "Вт", "Ср", "Чт", "Пт", "Сб")
 _DAYS_EN = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat")
 
@@ -59,7 +65,7 @@ RUSSIAN = DemoCampaign(
     timezone="Europe/Moscow",
     name="Осенний осмотр",
     brief="Пригласить тех, кто не был у врача больше года, на бесплатный осмотр. Заинтересованных соединить с администратором.",
-    script="""Добрый день, {{name}}! Меня зовут {{operator}}, я звоню из клиники «Заря».
+    script=_flow("""Добрый день, {{name}}! Меня зовут {{operator}}, я звоню из клиники «Заря».
 
 В последний раз вы были у нас **{{last_visit}}**. До конца месяца осмотр у врача ({{doctor}}) для вас **бесплатный**, он
 занимает двадцать минут.
@@ -76,7 +82,7 @@ RUSSIAN = DemoCampaign(
 > Соединяю с администратором: он ответит точнее. *Клавиша t, коротко расскажите ему, потом ещё раз t.*
 
 Спасибо, ждём вас! До свидания.
-""",
+"""),
     columns=({"key": "last_visit", "title": "Последний визит"}, {"key": "doctor", "title": "Врач"}),
     fields=_fields("Кто придёт", "Удобный день", "Комментарий", _DAYS_RU),
     outcomes=(
@@ -127,7 +133,7 @@ ENGLISH = DemoCampaign(
     timezone="America/New_York",
     name="Autumn check-up",
     brief="Invite people who have not seen a doctor for a year to a free check-up; put whoever is interested through to the desk.",
-    script="""Good afternoon, {{name}}! My name is {{operator}}, I am calling from Clinic Zarya.
+    script=_flow("""Good afternoon, {{name}}! My name is {{operator}}, I am calling from Clinic Zarya.
 
 You were last with us in **{{last_visit}}**. Until the end of the month a check-up with the {{doctor}} is **free** for you
 and takes twenty minutes.
@@ -144,7 +150,7 @@ and takes twenty minutes.
 > I will put you through to the desk, they know exactly. *Key t, tell them in a sentence, then t again.*
 
 Thank you, we look forward to seeing you. Goodbye!
-""",
+"""),
     columns=({"key": "last_visit", "title": "Last visit"}, {"key": "doctor", "title": "Doctor"}),
     fields=_fields("Who will come", "Convenient day", "Comment", _DAYS_EN),
     outcomes=(
