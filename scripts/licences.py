@@ -19,7 +19,8 @@ _PIN = re.compile(r"^([A-Za-z0-9._-]+)(?:\[[^\]]*\])?==([^\s;\\]+)([^\\\n]*)", r
 KNOWN = {
     "qrcode": "BSD-3-Clause",
     "fido2": "BSD-2-Clause",
-   "espeakng-loader": "MIT (the loader), GPL-3.0-or-later (eSpeak NG, a library and data loaded at run time)"}
+    "espeakng-loader": "MIT (the loader), GPL-3.0-or-later (eSpeak NG, a library and data loaded at run time)",
+}
 
 HEAD = """# Third-party software
 
@@ -33,11 +34,11 @@ def licence_of(name: str) -> str:
     if name in KNOWN:
         return KNOWN[name]
     about = metadata.metadata(name)
-    if expression := about.get("License-Expression"):
-        return str(expression)
+    if expression := about.get_all("License-Expression"):
+        return str(expression[0])
     classifiers = [c.rpartition(" :: ")[2] for c in about.get_all("Classifier") or () if c.startswith("License ::")]
     named = [c for c in classifiers if c != "OSI Approved"]
-    text = str(about.get("License") or "").strip().splitlines()
+    text = "".join(about.get_all("License") or []).strip().splitlines()
     return "; ".join(named) or (text[0][:80] if text else "see the package")
 
 
@@ -48,7 +49,8 @@ def python_packages() -> list[tuple[str, str, str]]:
         try:
             licence = licence_of(name)
         except metadata.PackageNotFoundError:
-            licence = f"only where{marker.strip(' ;')}".replace("where", "where ") if marker.strip() else "not installed here"
+            condition = marker.strip(" ;")
+            licence = f"only where {condition}" if condition else "not installed here"
         found.append((name, version, licence))
     return sorted(found, key=lambda row: row[0].lower())
 

@@ -6,9 +6,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from django.conf import settings
 from django.utils.translation import gettext_lazy as _
 
 from hearthline.calls import models
+from hearthline.lib.addresses import is_loopback
 from hearthline.lib.errors import UnavailableError
 from hearthline.switch import port
 
@@ -25,8 +27,13 @@ class NoTrunkError(UnavailableError):
 
 
 def choose_trunk(channels: Mapping[int, int]) -> ChosenTrunk:
-    """`channels`: how many are in use, by trunk id. Raises NoTrunkError with a sentence for the operator."""
+    """`channels`: how many are in use, by trunk id. Raises NoTrunkError with a sentence for the operator.
+
+    A demonstration's contacts are make-believe, their numbers may be somebody's: it never calls past this machine.
+    """
     rows = list(models.Trunk.objects.filter(active=True).order_by("-priority", "name"))
+    if settings.HEARTHLINE.demonstration:
+        rows = [row for row in rows if is_loopback(row.host)]
     if not rows:
         raise NoTrunkError(_("No telephone provider is set up yet. An admin can add one under Trunks."))
     for row in rows:

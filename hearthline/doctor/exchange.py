@@ -13,8 +13,8 @@ from hearthline.callcontrol.trunks import as_port
 from hearthline.calls.models import Trunk
 from hearthline.configuration import Configuration
 from hearthline.doctor.finding import Finding, State
-from hearthline.doctor.machine import is_loopback
 from hearthline.ledger.models import TariffRow
+from hearthline.lib.addresses import is_loopback
 from hearthline.people.models import Role, User
 from hearthline.switch.embedded.engine import EmbeddedSwitch
 from hearthline.switch.port import SwitchError

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ctypes
-import ipaddress
 import json
 import os
 import shutil
@@ -15,6 +14,7 @@ from urllib.parse import urlsplit
 
 from hearthline.configuration import ROOT, Configuration
 from hearthline.doctor.finding import Finding, State
+from hearthline.lib.addresses import is_loopback
 
 RECORDING_BYTES_PER_HOUR = 16_000 * 2 * 3600  # stereo, 16 bits, 8 kHz
 LITTLE_DISK_HOURS = 50
@@ -191,15 +191,6 @@ def parts(configuration: Configuration) -> Iterator[Finding]:
                 "Is not running.",
                 "It is started again by itself; if not, see what `hearthline up` prints.",
             )
-
-
-def is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def _why_not_bound(address: str, port: int, kind: socket.SocketKind) -> str:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import IO
 
 from hearthline.configuration import ROOT, Configuration
+from hearthline.lib.addresses import is_loopback
 from hearthline.supervisor.child import Child
 from hearthline.supervisor.health import answers_http, engine_answers
 from hearthline.switch.embedded.config import ConfigError, EngineConfig
@@ -109,10 +110,6 @@ def check_port(configuration: Configuration) -> None:
                 f"Is another exchange running there? Choose another port: hearthline up --port {port + 1}"
                 f" (or: make run ARGS='--port {port + 1}')"
             ) from None
-
-
-def is_loopback(host: str) -> bool:
-    return host in {"localhost", "::1"} or host.startswith("127.")
 
 
 def check_demonstration(configuration: Configuration) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from hearthline.callcontrol.trunks import NoTrunkError, choose_trunk
 from hearthline.calls.models import Trunk
 from hearthline.campaigns.models import Campaign, CampaignState, Contact
 from hearthline.campaigns.scripts import check_script
@@ -79,3 +80,15 @@ def test_robots_speak_the_language_of_their_number(tmp_path: Path) -> None:
     assert config.language_of("+12125550101") == "ru"
     assert all(ord(letter) < 128 for letter in config.plan("+12025550101").greeting)
     assert any(ord(letter) > 1024 for letter in config.plan("+79000000101").greeting)
+
+
+@pytest.mark.django_db
+def test_a_demonstration_never_calls_past_this_machine(settings: Any) -> None:
+    seed(provider_port=5070, provider_password="one")
+    Trunk.objects.create(name="real", host="sip.provider.example", priority=9)
+    assert choose_trunk({}).trunk.name == "real"
+    settings.HEARTHLINE = settings.HEARTHLINE.model_copy(update={"demonstration": True})
+    assert choose_trunk({}).trunk.host == "127.0.0.1"
+    Trunk.objects.filter(host="127.0.0.1").update(active=False)
+    with pytest.raises(NoTrunkError):
+        choose_trunk({})

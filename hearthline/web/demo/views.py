@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
-
 from django.conf import settings
 from django.contrib.auth import login
 from django.http import HttpRequest, HttpResponse
@@ -11,6 +9,7 @@ from django.shortcuts import redirect
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
+from hearthline.lib.addresses import is_loopback
 from hearthline.lib.errors import NotFoundError
 from hearthline.people.models import User
 from hearthline.web.demo.cast import BY_KEY
@@ -23,8 +22,8 @@ def is_open_to(request: HttpRequest) -> bool:
     """Demonstration mode, served on a loopback address, asked for from this machine and not through a proxy."""
     return (
         bool(settings.HEARTHLINE.demonstration)
-        and _is_loopback(settings.HEARTHLINE.listen_host)
-        and _is_loopback(request.META.get("REMOTE_ADDR", ""))
+        and is_loopback(settings.HEARTHLINE.listen_host)
+        and is_loopback(request.META.get("REMOTE_ADDR", ""))
         and not any(name in request.META for name in _PASSED_ON)
     )
 
@@ -40,12 +39,3 @@ def enter(request: HttpRequest) -> HttpResponse:
         raise NotFoundError(_("This person is not in the database yet. Start the exchange with --demo."))
     login(request, user, backend="django.contrib.auth.backends.ModelBackend")
     return redirect(home_of(user))
-
-
-def _is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
