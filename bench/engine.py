@@ -77,7 +77,7 @@ def figures() -> Iterator[Figure]:
 @contextmanager
 def _engine(folder: Path) -> Iterator[tuple[int, Path]]:
     socket, settings = folder / "engine.sock", folder / "engine.json"
-    settings.write_text(EngineConfig(max_legs=1000).to_json())
+    settings.write_text(EngineConfig(max_legs=1000, overloaded_late_percent=100).to_json())
     command = [sys.executable, "-m", "hearthline.switch.embedded", "--socket", str(socket), "--config", str(settings)]
     process = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.DEVNULL)
     try:

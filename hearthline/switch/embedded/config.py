@@ -28,6 +28,7 @@ class EngineConfig:
     sip_advertise: str = ""  # the host in Via, Contact and SDP; empty: the bound address
     rtp_ports: tuple[int, int] = (0, 0)  # range of phone legs' RTP ports, inclusive; (0, 0): the system chooses
     max_legs: int = 400
+    overloaded_late_percent: int = 50  # no further legs while more ticks than this are late (100: never refused)
     connect_timeout_s: int = 30  # from a browser's offer to a finished DTLS handshake
     consent_timeout_s: int = 15  # RFC 7675
     stalled_after_ms: int = 2000  # nothing has come from a leg that is up: LegMediaStalled
@@ -60,6 +61,7 @@ class EngineConfig:
             raise ConfigError("rtp_ports must be two ports, the lower first.")
         for name in (
             "max_legs",
+            "overloaded_late_percent",
             "connect_timeout_s",
             "consent_timeout_s",
             "stalled_after_ms",

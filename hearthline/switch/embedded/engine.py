@@ -66,8 +66,7 @@ _LEG_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _MAX_TAGS = 16
 _MAX_TAG_CHARS = 256
 _WATCH_S = 0.2  # how often silence, consent and statistics are looked at
-_OVERLOADED_LATE_PERCENT = 25.0  # with so many late ticks, every further leg makes all of them worse
-_OVERLOADED_LEGS = 20  # ... unless it is so few legs that the machine is slow for reasons of its own
+_FEW_LEGS = 20  # with no more than these, late ticks have other reasons than the engine's own work
 
 # Q.850
 _NORMAL, _OUT_OF_ORDER, _TEMPORARY, _TIMER = 16, 38, 41, 102
@@ -204,7 +203,7 @@ class EmbeddedSwitch:
             raise _bad("A leg's name has 1 to 64 letters, digits, - or _.")
         if len(self._legs) >= self.config.max_legs:
             raise SwitchError(SwitchErrorCode.OVERLOADED, f"The switch carries {self.config.max_legs} legs already.")
-        if len(self._legs) >= _OVERLOADED_LEGS and self._ticker.late_percent > _OVERLOADED_LATE_PERCENT:
+        if len(self._legs) > _FEW_LEGS and self._ticker.late_percent > self.config.overloaded_late_percent:
             raise SwitchError(SwitchErrorCode.OVERLOADED, "The switch is too busy: audio would suffer.")
 
     def _emit(self, event: SwitchEvent) -> None:
