@@ -1,0 +1,254 @@
+"""The pages in Chromium, under their own content security policy: accessible in both colour schemes at two widths, and a
+campaign from a dropped spreadsheet to its start by keyboard and mouse."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+
+from tests.e2e.exchange import ROOT, Exchange
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
+
+AXE = ROOT / "frontend" / "node_modules" / "axe-core" / "axe.min.js"
+TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
+
+PAGES = {
+    "": ["/", "/accounts/login/", "/about/accessibility/", "/about/attributions/", "/no/such/page/"],
+    "owner": [
+        "/campaigns/",
+        "/campaigns/new/",
+        "/campaigns/{draft}/setup/",
+        "/campaigns/{campaign}/",
+        "/contacts/{contact}/",
+        "/campaigns/{campaign}/contacts/",
+        "/campaigns/{campaign}/script/",
+        "/campaigns/{campaign}/rules/",
+        "/campaigns/{campaign}/questions/",
+        "/campaigns/{campaign}/outcomes/",
+        "/campaigns/{campaign}/managers/",
+        "/balance/",
+        "/account/",
+        "/accounts/2fa/",
+    ],
+    "moderator": ["/moderation/"],
+    "admin": ["/staff/", "/staff/people/", "/staff/invitations/", "/staff/trunks/", "/staff/trunks/new/"],
+}
+
+
+@pytest.fixture(scope="module")
+def exchange(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Exchange]:
+    found = Exchange(tmp_path_factory.mktemp("exchange"))
+    found.start()
+    try:
+        yield found
+    finally:
+        found.stop()
+
+
+@pytest.fixture(scope="module")
+def seeded(exchange: Exchange) -> dict[str, str]:
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.web.seed"],
+        cwd=ROOT,
+        env={**exchange.environment, "DJANGO_SETTINGS_MODULE": "hearthline.settings"},
+        capture_output=True,
+        text=True,
+        timeout=90,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    ids: dict[str, str] = json.loads(done.stdout.splitlines()[-1])
+    return ids
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=FLAGS)
+        yield browser
+        browser.close()
+
+
+def visit(browser: Browser, exchange: Exchange, session: str, **options: Any) -> BrowserContext:
+    context = browser.new_context(base_url=exchange.url, locale="en-GB", **options)
+    if session:
+        context.add_cookies([{"name": "sessionid", "value": session, "url": exchange.url}])
+    return context
+
+
+def watched(context: BrowserContext) -> tuple[Page, list[str]]:
+    """A page, and what its console complains of: a refused style or script would be among it."""
+    page = context.new_page()
+    complaints: list[str] = []
+    page.on("console", lambda m: complaints.append(m.text) if m.type == "error" and "404" not in m.text else None)
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    return page, complaints
+
+
+@pytest.mark.parametrize(("scheme", "width"), [("light", 1280), ("dark", 390)])
+def test_every_page_is_accessible(
+    scheme: Any, width: int, exchange: Exchange, seeded: dict[str, str], chromium: Browser
+) -> None:
+    problems: list[str] = []
+    for who, paths in PAGES.items():
+        size: Any = {"width": width, "height": 900}
+        context = visit(chromium, exchange, seeded.get(who, ""), color_scheme=scheme, viewport=size, bypass_csp=True)
+        page, complaints = watched(context)
+        for path in paths:
+            page.goto(path.format(**seeded))
+            page.wait_for_load_state("load")
+            page.evaluate(AXE.read_text())
+            found = page.evaluate("tags => axe.run(document, {runOnly: tags})", TAGS)
+            problems += [f"{path}: {v['id']} {[n['target'] for n in v['nodes']][:3]}" for v in found["violations"]]
+            sideways = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+            if sideways > 0:
+                problems.append(f"{path}: scrolls sideways by {sideways} px")
+        problems += complaints
+        context.close()
+    assert problems == []
+
+
+def test_no_page_scrolls_sideways_at_320_pixels(exchange: Exchange, seeded: dict[str, str], chromium: Browser) -> None:
+    wide = []
+    for who, paths in PAGES.items():
+        context = visit(chromium, exchange, seeded.get(who, ""), viewport={"width": 320, "height": 640})
+        page = context.new_page()
+        for path in paths:
+            page.goto(path.format(**seeded))
+            sideways = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+            if sideways > 0:
+                wide.append(f"{path}: {sideways} px")
+        context.close()
+    assert wide == []
+
+
+def test_a_campaign_from_a_spreadsheet_to_its_start(
+    exchange: Exchange, seeded: dict[str, str], chromium: Browser, tmp_path: Path
+) -> None:
+    file = tmp_path / "contacts.csv"
+    rows = [
+        "Имя;Телефон;Возраст",
+        *(f"Ирина Петровна;8 (916) 200-00-{n:02};{40 + n}" for n in range(30)),
+        "Без номера;12;5",
+    ]
+    file.write_text("\n".join(rows), encoding="cp1251")
+    context = visit(chromium, exchange, seeded["owner"])
+    page, complaints = watched(context)
+    page.goto("/campaigns/new/")
+    page.get_by_label("What do you call it?").fill("Spring")
+    page.get_by_text("tell people something").click()
+    page.get_by_role("button", name="Go on").click()
+
+    page.set_input_files("#contacts-file", file)
+    expect(page.get_by_text("Are they understood rightly?")).to_be_visible(timeout=15_000)
+    expect(page.locator("#use-1")).to_have_value("phone")
+    expect(page.get_by_text("+7 916 200-00-01")).to_be_visible()
+    page.locator("#use-2").select_option("leave")
+    expect(page.locator("#title-2")).to_be_hidden()
+    page.locator("#use-2").select_option("keep")
+    expect(page.locator("#title-2")).to_be_visible()
+    page.get_by_role("button", name="Import these contacts").click()
+    expect(page.get_by_text("30 contacts in the campaign")).to_be_visible(timeout=20_000)
+    with page.expect_download() as rejects:
+        page.get_by_text("row not understood").click()
+    assert rejects.value.suggested_filename.startswith("contacts")
+
+    script = page.get_by_label("What the operator reads")
+    script.fill("Good day, {{name}}! You are {{возрост}}.")
+    expect(page.locator("#script-problems")).to_contain_text("Line 1: there is no column")
+    expect(page.get_by_text("Still needed before the start")).to_be_visible()
+    script.fill("Good day, {{name}}! You are {{возраст}}.")
+    expect(page.locator("#script-preview")).to_contain_text("Good day, Ирина Петровна")
+    expect(page.locator("#script-problems .alert")).to_have_count(0)
+
+    page.get_by_label("Price of a conversation").fill("15")
+    page.get_by_label("Price of a conversation").blur()
+    expect(page.get_by_text("Everything is there")).to_be_visible()
+    expect(page.locator(".estimate")).to_contain_text("all 30 contacts left")
+    page.get_by_role("button", name="Start calling").click()
+    expect(page.get_by_text("Started. Operators see the campaign now.")).to_be_visible()
+    assert exchange.row("SELECT state, price_minor FROM campaigns_campaign WHERE name = 'Spring'")[:] == (
+        "running",
+        1500,
+    )
+    assert complaints == []
+    context.close()
+
+
+def test_a_recording_is_heard_and_moved_through_by_keyboard(
+    exchange: Exchange, seeded: dict[str, str], chromium: Browser
+) -> None:
+    context = visit(chromium, exchange, seeded["owner"])
+    page, complaints = watched(context)
+    page.goto(f"/campaigns/{seeded['campaign']}/")
+    page.locator("button[data-recording]").first.click()
+    time_shown = page.locator("[data-player-time]")
+    expect(time_shown).to_contain_text("/ 0:02")
+    expect(page.get_by_role("button", name="Pause")).to_be_focused()
+    expect(time_shown).to_have_text("0:02 / 0:02", timeout=10_000)  # heard to its end
+    seek = page.get_by_label("Place in the recording")
+    seek.focus()
+    page.keyboard.press("ArrowLeft")
+    expect(time_shown).to_have_text("0:00 / 0:02")
+    assert page.locator("[data-player-wave] *").count() > 0
+    page.get_by_role("button", name="Close").click()
+    expect(page.locator("[data-player]")).to_be_hidden()
+    assert complaints == []
+    context.close()
+
+
+def test_results_come_by_themselves_and_leave_as_a_spreadsheet(
+    exchange: Exchange, seeded: dict[str, str], chromium: Browser, tmp_path: Path
+) -> None:
+    context = visit(chromium, exchange, seeded["owner"])
+    page, complaints = watched(context)
+    with page.expect_request(lambda request: "/events/" in request.url):
+        page.goto(f"/campaigns/{seeded['campaign']}/")
+    expect(page.locator(".results tbody tr")).to_have_count(24)
+    done = subprocess.run(
+        [sys.executable, "-c", ONE_MORE_RESULT, seeded["campaign"]],
+        cwd=ROOT,
+        env={**exchange.environment, "DJANGO_SETTINGS_MODULE": "hearthline.settings"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    expect(page.locator(".results tbody tr")).to_have_count(25, timeout=10_000)
+    page.get_by_role("button", name="XLSX").click()
+    ready = page.get_by_role("link", name="XLSX, 40 rows: ready")
+    expect(ready).to_be_visible(timeout=20_000)
+    with page.expect_download() as download:
+        ready.click()
+    target = tmp_path / "results.xlsx"
+    download.value.save_as(target)
+    assert target.read_bytes()[:2] == b"PK"
+    assert complaints == []
+    context.close()
+
+
+ONE_MORE_RESULT = """
+import sys, django
+django.setup()
+from django.db import transaction
+from hearthline.campaigns.announcements import audiences_of
+from hearthline.campaigns.models import Campaign, Contact
+from hearthline.lib import clock
+from hearthline.realtime.local import bus
+campaign = Campaign.objects.get(pk=sys.argv[1])
+contact = Contact.objects.filter(campaign=campaign, disposed_at=None)[0]
+with transaction.atomic():
+    Contact.objects.filter(pk=contact.pk).update(disposed_at=clock.now(), outcome="busy", attempts=1)
+    payload = {"contact": str(contact.pk), "campaign": str(campaign.pk), "outcome": "busy"}
+    bus().publish("contact.disposed", payload, audiences=audiences_of(campaign))
+"""
