@@ -13,7 +13,7 @@ from django.urls import reverse
 from hearthline.campaigns.contacts import add_contact
 from hearthline.campaigns.models import Campaign, CampaignState, Contact
 from hearthline.people.models import Invitation, Role, User
-from tests.campaigns.worlds import a_number
+from tests.campaigns.worlds import a_number, a_running_campaign
 from tests.people.conftest import a_person
 from tests.web.world import World, called
 
@@ -79,6 +79,13 @@ def test_a_campaign_is_paused_started_and_finished(world: World, owner: Client) 
     for action, state in (("pause", "paused"), ("start", "running"), ("finish", "finished")):
         owner.post(reverse(f"customer:{action}", args=[world.campaign.pk]))
         assert Campaign.objects.get(pk=world.campaign.pk).state == state
+
+
+def test_a_campaign_without_any_result_says_that_they_will_come(world: World, owner: Client) -> None:
+    fresh = a_running_campaign(2, world.organisation, name="Fresh")
+    page = owner.get(reverse("customer:campaign", args=[fresh.pk]))
+    assert page.status_code == 200
+    assert "No results yet" in page.content.decode()
 
 
 def test_a_draft_that_is_not_ready_says_what_is_missing(world: World, owner: Client) -> None:

@@ -35,9 +35,10 @@ def icon(name: str, css: str = "") -> SafeString:
 
 
 @register.filter
-def money(minor: int | None, currency: str = "") -> str:
-    """Minor units as a person writes them, with the currency: '214.00 ₽'. Nothing known is a dash."""
-    if minor is None:
+def money(minor: int | str | None, currency: str = "") -> str:
+    """Minor units as a person writes them, with the currency: '214.00 ₽'. Nothing known is a dash (a template's lookup
+    through None arrives as an empty text)."""
+    if minor is None or minor == "":
         return "–"
     return Money(int(minor), currency or settings.HEARTHLINE.currency_code).format(get_language() or "en")
 
