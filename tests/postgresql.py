@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from hearthline.settings import _database
+
 _QUICK = ("fsync=off", "synchronous_commit=off", "full_page_writes=off")  # what is lost in a crash here is not missed
 _SETTINGS = ("max_connections=120", "shared_buffers=64MB", "listen_addresses=127.0.0.1", "log_min_messages=fatal")
 
@@ -28,15 +30,8 @@ class Server:
     programs: Path  # psql, pgbench, ...
 
     def database(self, name: str) -> dict[str, object]:
-        """Django's settings for a database of it."""
-        return {
-            "ENGINE": "django.db.backends.postgresql",
-            "NAME": name,
-            "USER": "hearthline",
-            "PASSWORD": "",
-            "HOST": "127.0.0.1",
-            "PORT": str(self.port),
-        }
+        """Django's settings for a database of it, as the exchange makes them."""
+        return _database(f"postgresql://hearthline@127.0.0.1:{self.port}/{name}")
 
 
 def programs() -> Path:

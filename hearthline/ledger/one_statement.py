@@ -16,26 +16,50 @@ from datetime import datetime
 from django.db import connection
 
 from hearthline.ledger.models import AccountKey, Transfer, TransferCode, TransferState
+from hearthline.lib.prepared import rows_of
 
-_HOLD = """
-WITH charged AS (
+_HOLD_PARTS = """
+charged AS (
   UPDATE ledger_account SET debits_pending = debits_pending + %(minor)s
   WHERE id = %(debit)s
     AND (may_go_negative OR credits_posted >= debits_posted + debits_pending + %(minor)s)
     AND EXISTS (SELECT FROM ledger_account WHERE id = %(credit)s)
     AND NOT EXISTS (SELECT FROM ledger_transfer WHERE id = %(id)s)
+    AND {condition}
   RETURNING id
 ), promised AS (
   UPDATE ledger_account SET credits_pending = credits_pending + %(minor)s
   WHERE id = %(credit)s AND EXISTS (SELECT FROM charged)
   RETURNING id
+), held AS (
+  INSERT INTO ledger_transfer
+    (id, debit_id, credit_id, amount_minor, posted_minor, state, reference, code, created_at, settled_at, matures_at)
+  SELECT %(id)s, charged.id, promised.id, %(minor)s, 0, 'pending', %(reference)s, %(code)s, %(now)s, NULL, NULL
+  FROM charged, promised
+  RETURNING id
 )
-INSERT INTO ledger_transfer
-  (id, debit_id, credit_id, amount_minor, posted_minor, state, reference, code, created_at, settled_at, matures_at)
-SELECT %(id)s, charged.id, promised.id, %(minor)s, 0, 'pending', %(reference)s, %(code)s, %(now)s, NULL, NULL
-FROM charged, promised
-RETURNING id
 """
+
+
+def hold_parts(condition: str) -> str:
+    """A hold as parts of a larger WITH statement, for work that must be done together with it in one round trip.
+
+    Money is held only if `condition` (SQL) is true; `held` then has one row. The statement's parameters are those of
+    `hold_values`. When it has no row, the reason is found by the steps in `services`.
+    """
+    return _HOLD_PARTS.format(condition=condition)
+
+
+def hold_values(
+    *, id: uuid.UUID, debit: AccountKey, credit: AccountKey, minor: int, code: str, reference: str, now: datetime
+) -> dict[str, object]:
+    return {
+        "id": id, "debit": debit.id, "credit": credit.id, "minor": minor, "code": str(code), "reference": reference,
+        "now": now,
+    }  # fmt: skip
+
+
+_HOLD = f"WITH {hold_parts('true')} SELECT id FROM held"  # noqa: S608 - no values in it
 
 _SETTLE = """
 WITH taken AS (
@@ -85,16 +109,9 @@ def hold(
     *, id: uuid.UUID, debit: AccountKey, credit: AccountKey, minor: int, code: str, reference: str, now: datetime
 ) -> Transfer | None:
     """Raises IntegrityError when another transaction makes the same transfer at this moment."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            _HOLD,
-            {
-                "id": id, "debit": debit.id, "credit": credit.id, "minor": minor, "code": code, "reference": reference,
-                "now": now,
-            },
-        )  # fmt: skip
-        if cursor.fetchone() is None:
-            return None
+    values = hold_values(id=id, debit=debit, credit=credit, minor=minor, code=code, reference=reference, now=now)
+    if not rows_of(_HOLD, values):
+        return None
     return _existing(
         id=id, debit_id=debit.id, credit_id=credit.id, amount_minor=minor, posted_minor=0, state=TransferState.PENDING,
         reference=reference, code=code, created_at=now,
@@ -114,19 +131,15 @@ def settle(
     """`own` are the exchange's accounts of revenue, telephony cost and provider payable; `commission` and `telephone`
     are the ids and amounts of the transfers that go with the pay; an amount of 0 is not written down."""
     revenue, telephony, provider = own
-    with connection.cursor() as cursor:
-        cursor.execute(
-            _SETTLE,
-            {
-                "hold": hold, "currency": currency, "revenue": revenue.id, "telephony": telephony.id, "provider": provider.id,
-                "commission_id": commission[0], "commission": commission[1],
-                "telephone_id": telephone[0], "telephone": telephone[1], "now": now, "matures_at": matures_at,
-            },
-        )  # fmt: skip
-        row = cursor.fetchone()
-    if row is None:
+    values = {
+        "hold": hold, "currency": currency, "revenue": revenue.id, "telephony": telephony.id, "provider": provider.id,
+        "commission_id": commission[0], "commission": commission[1],
+        "telephone_id": telephone[0], "telephone": telephone[1], "now": now, "matures_at": matures_at,
+    }  # fmt: skip
+    rows = rows_of(_SETTLE, values)
+    if not rows:
         return None
-    debit_id, credit_id, amount, posted, reference, code, created_at = row
+    debit_id, credit_id, amount, posted, reference, code, created_at = rows[0]
     return _existing(
         id=hold, debit_id=debit_id, credit_id=credit_id, amount_minor=amount, posted_minor=posted,
         state=TransferState.POSTED, reference=reference, code=TransferCode(code), created_at=created_at, settled_at=now,
