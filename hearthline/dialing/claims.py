@@ -14,16 +14,21 @@ again because it may have grown a moment ago.
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from typing import Any
 
 from django.db import connection
 from django.utils.dateparse import parse_datetime
 
-from hearthline.campaigns.models import Campaign, Contact, Priority
+from hearthline.campaigns.models import Campaign, Contact, DoNotCall, Priority
 from hearthline.dialing.models import Assignment
+from hearthline.ledger.models import AccountKey, AccountKind, TransferCode
+from hearthline.ledger.one_statement import hold_parts, hold_values
+from hearthline.ledger.tariffs import priced_sql
+from hearthline.lib.prepared import rows_of
 from hearthline.people.models import User
 
 PROMISE_GRACE = timedelta(minutes=15)  # for so long a promised callback waits for who promised it
@@ -46,6 +51,7 @@ class Claimed:
     contact: uuid.UUID
     phone: str
     fence: int
+    priced: bool  # its destination still has a price; else the caller rolls back
 
 
 # The states are written out, so that the planner may use the partial indexes.
@@ -83,7 +89,7 @@ GROUP BY timezone
 _LEVELS = [*(level.value for level in Priority), OWN]
 
 _PICK = """
-SELECT c.id FROM {contact} c
+SELECT c.id, c.phone FROM {contact} c
 WHERE c.campaign_id = %(campaign)s AND c.state IN ('fresh', 'retry') AND c.timezone = %(zone)s AND {which}
   AND c.next_attempt_at <= %(now)s
   AND c.attempts < (SELECT max_attempts FROM {campaign} WHERE id = %(campaign)s AND state = 'running')
@@ -107,15 +113,34 @@ claimed AS (
   UPDATE {contact} t SET state = 'assigned', fence = t.fence + 1 FROM picked WHERE t.id = picked.id
   RETURNING t.id, t.phone, t.fence
 )
+{insert} FROM claimed
+RETURNING contact_id, phone, fence, {priced}
+"""
+
+# All of it, the money too, in one journey. The customer's account, which all who work for them meet on, is locked last.
+# Where the price cannot be held, the statement fails as a whole: it divides by zero. The commit does not wait for the
+# disk: a server that crashes in that moment forgets the lease and the hold together, before anybody was called, for
+# dialling commits after it and does wait.
+_CLAIM_AND_HOLD = """
+WITH picked AS ({pick} FOR UPDATE OF c SKIP LOCKED),
+claimed AS (
+  UPDATE {contact} t SET state = 'assigned', fence = t.fence + 1 FROM picked WHERE t.id = picked.id
+  RETURNING t.id, t.phone, t.fence
+),
+assigned AS ({insert} FROM claimed RETURNING contact_id, phone, fence),
+{hold}
+SELECT contact_id, phone, fence, 1 / (SELECT count(*) FROM held) = 1, set_config('synchronous_commit', 'off', true)
+FROM assigned
+"""
+
+_INSERT = """
 INSERT INTO {assignment} (id, contact_id, campaign_id, operator_id, phone, state, fence, lease_expires_at, hold,
                           created_at, closed_at, release_reason, dialled)
 SELECT %(assignment)s, id, %(campaign)s, %(operator)s, phone, 'active', fence, %(lease)s, %(hold)s, %(now)s, NULL, '', false
-FROM claimed
-RETURNING contact_id, phone, fence
 """
 
 _CLAIM_SQLITE = """
-UPDATE {contact} SET state = 'assigned', fence = fence + 1 WHERE id = ({pick}) RETURNING id, phone, fence
+UPDATE {contact} SET state = 'assigned', fence = fence + 1 WHERE id = (SELECT id FROM ({pick}) AS picked) RETURNING id, phone, fence, {priced}
 """
 
 _TABLES = {
@@ -123,30 +148,28 @@ _TABLES = {
     "campaign": Campaign._meta.db_table,
     "assignment": Assignment._meta.db_table,
     "user": User._meta.db_table,
-    "donotcall": "campaigns_donotcall",
+    "donotcall": DoNotCall._meta.db_table,
 }
+
+_LOOK_STATEMENT, _ZONES_STATEMENT = _LOOK.format(**_TABLES), _ZONES_ONLY.format(**_TABLES)
 
 
 def look(*, campaign_id: uuid.UUID, operator_id: uuid.UUID, now: datetime) -> list[Queue]:
     """What is due, best first: callbacks this operator promised, then by priority, then the oldest."""
     values = {"campaign": _uuid(campaign_id), "operator": _uuid(operator_id), "now": _moment(now)}
     found: list[Queue] = []
-    with connection.cursor() as cursor:
-        cursor.execute(_LOOK.format(**_TABLES), values)
-        for zone, *due in cursor.fetchall():
-            found.extend(
-                Queue(zone, level, at)
-                for level, moment in zip(_LEVELS, due, strict=True)
-                if (at := _read_moment(moment)) is not None
-            )
+    for zone, *due in rows_of(_LOOK_STATEMENT, values):
+        found.extend(
+            Queue(zone, level, at)
+            for level, moment in zip(_LEVELS, due, strict=True)
+            if (at := _read_moment(moment)) is not None
+        )
     return sorted(found, key=lambda queue: (queue.priority != OWN, -queue.priority, queue.due))
 
 
 def zones_of(campaign_id: uuid.UUID) -> list[str]:
     """The time zones in which the campaign has waiting contacts; one step in the index for each."""
-    with connection.cursor() as cursor:
-        cursor.execute(_ZONES_ONLY.format(**_TABLES), {"campaign": _uuid(campaign_id)})
-        return [zone for (zone,) in cursor.fetchall()]
+    return [zone for (zone,) in rows_of(_ZONES_STATEMENT, {"campaign": _uuid(campaign_id)})]
 
 
 def claim(
@@ -159,7 +182,57 @@ def claim(
     Raises IntegrityError when another transaction claimed the same number, or for the same operator, in this moment;
     nothing is claimed then.
     """
-    values = {
+    values = _values(campaign, operator_id, queue, assignment, hold, now, lease_until)
+    postgresql = connection.vendor == "postgresql"
+    claimed = _claimed(assignment, rows_of(_statement(postgresql, queue.priority == OWN), values))
+    if claimed is None:
+        return None
+    if not postgresql:
+        Assignment(
+            id=assignment, contact_id=claimed.contact, campaign_id=campaign.pk, operator_id=operator_id,
+            phone=claimed.phone, fence=claimed.fence, lease_expires_at=lease_until, hold=hold, created_at=now,
+        ).save(force_insert=True)  # fmt: skip
+    return claimed
+
+
+def claim_and_hold(
+    *, campaign: Campaign, operator_id: uuid.UUID, queue: Queue, assignment: uuid.UUID, hold: uuid.UUID, now: datetime,
+    lease_until: datetime,
+) -> Claimed | None:  # fmt: skip
+    """As `claim`, and the price is held by the same statement. On PostgreSQL, and outside of transactions only.
+
+    Raises DataError when something is not as usual (no money, no price for the destination, an account that was never
+    opened): nothing is claimed then; `claim` and the ledger's own steps find out what it is.
+    """
+    currency = campaign.currency
+    values = _values(campaign, operator_id, queue, assignment, hold, now, lease_until) | hold_values(
+        id=hold,
+        debit=AccountKey(AccountKind.CUSTOMER, campaign.organisation_id, currency),
+        credit=AccountKey(AccountKind.OPERATOR_MATURING, operator_id, currency),
+        minor=campaign.price_minor,
+        code=TransferCode.CONVERSATION_PAY,
+        reference=f"assignment:{assignment}",
+        now=now,
+    )
+    return _claimed(assignment, rows_of(_whole_statement(queue.priority == OWN), values))
+
+
+def _claimed(assignment: uuid.UUID, rows: Sequence[Sequence[Any]]) -> Claimed | None:
+    for contact, phone, fence, priced, *_ in rows:
+        return Claimed(assignment, _read_uuid(contact), str(phone), int(fence), bool(priced))
+    return None
+
+
+def _values(
+    campaign: Campaign,
+    operator_id: uuid.UUID,
+    queue: Queue,
+    assignment: uuid.UUID,
+    hold: uuid.UUID,
+    now: datetime,
+    lease_until: datetime,
+) -> dict[str, Any]:
+    return {
         "campaign": _uuid(campaign.pk),
         "organisation": _uuid(campaign.organisation_id),
         "operator": _uuid(operator_id),
@@ -170,28 +243,22 @@ def claim(
         "assignment": _uuid(assignment),
         "hold": _uuid(hold),
         "lease": _moment(lease_until),
+        "currency": campaign.currency,
     }
-    which = _BY_PROMISE if queue.priority == OWN else _BY_PRIORITY
-    pick = _PICK.format(which=which, **_TABLES)
-    postgresql = connection.vendor == "postgresql"
-    statement = (_CLAIM_POSTGRESQL if postgresql else _CLAIM_SQLITE).format(pick=pick, **_TABLES)
-    row = _one(statement, values)
-    if row is None:
-        return None
-    claimed = Claimed(assignment, _read_uuid(row[0]), str(row[1]), int(row[2]))
-    if not postgresql:
-        Assignment(
-            id=assignment, contact_id=claimed.contact, campaign_id=campaign.pk, operator_id=operator_id,
-            phone=claimed.phone, fence=claimed.fence, lease_expires_at=lease_until, hold=hold, created_at=now,
-        ).save(force_insert=True)  # fmt: skip
-    return claimed
 
 
-def _one(statement: str, values: dict[str, Any]) -> Sequence[Any] | None:
-    with connection.cursor() as cursor:
-        cursor.execute(statement, values)
-        rows: Iterable[Sequence[Any]] = cursor.fetchall()  # to its end: SQLite carries out RETURNING as it is read
-    return next(iter(rows), None)
+@cache
+def _whole_statement(own: bool) -> str:
+    pick = _PICK.format(which=_BY_PROMISE if own else _BY_PRIORITY, **_TABLES)
+    hold = hold_parts(f"EXISTS (SELECT FROM assigned WHERE {priced_sql('assigned.phone')})")
+    return _CLAIM_AND_HOLD.format(pick=pick, hold=hold, insert=_INSERT.format(**_TABLES), **_TABLES)
+
+
+@cache
+def _statement(postgresql: bool, own: bool) -> str:
+    pick = _PICK.format(which=_BY_PROMISE if own else _BY_PRIORITY, **_TABLES)
+    template = _CLAIM_POSTGRESQL if postgresql else _CLAIM_SQLITE
+    return template.format(pick=pick, priced=priced_sql("phone"), insert=_INSERT.format(**_TABLES), **_TABLES)
 
 
 def _uuid(value: uuid.UUID) -> Any:

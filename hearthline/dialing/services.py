@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import uuid
 from datetime import datetime, timedelta
+from typing import TypedDict
 
 from django.conf import settings
-from django.db import IntegrityError, transaction
+from django.db import DataError, IntegrityError, connection, transaction
 from django.utils.translation import gettext_lazy as _
 
 from hearthline.campaigns import destinations
@@ -17,8 +18,8 @@ from hearthline.dialing import claims
 from hearthline.dialing.models import Assignment, AssignmentState
 from hearthline.dialing.outcomes import apply_outcome
 from hearthline.dialing.rules import Window, open_zones
+from hearthline.ledger import one_statement
 from hearthline.ledger.services import InsufficientFundsError, hold_conversation, void
-from hearthline.ledger.tariffs import is_priced
 from hearthline.lib import clock
 from hearthline.lib.errors import ConflictError, NotAllowedError
 from hearthline.lib.ids import new_id
@@ -190,29 +191,62 @@ class _UnpricedError(Exception):
 
 
 def _claim(operator: User, campaign: Campaign, queue: claims.Queue, now: datetime) -> Assignment | None:
-    """One transaction: the contact, then its price; the customer's account is locked last and for the shortest time."""
+    """The contact and its price together: by one statement where there is one, else, and where that did nothing, step by
+    step in one transaction, which also finds out why."""
     id, hold = new_id(), new_id()
     lease_until = now + timedelta(seconds=settings.HEARTHLINE.lease_s)
-    with transaction.atomic():
-        claimed = claims.claim(
-            campaign=campaign, operator_id=operator.pk, queue=queue, assignment=id, hold=hold, now=now,
-            lease_until=lease_until,
-        )  # fmt: skip
-        if claimed is None:
-            return None
-        if not is_priced(claimed.phone, campaign.currency):
-            raise _UnpricedError(claimed.contact)
-        hold_conversation(
-            id=hold,
-            organisation=campaign.organisation_id,
-            operator=operator.pk,
-            price=Money(campaign.price_minor, campaign.currency),
-            reference=f"assignment:{id}",
-        )
+    asked: _Asked = {
+        "campaign": campaign, "operator_id": operator.pk, "queue": queue, "assignment": id, "hold": hold, "now": now,
+        "lease_until": lease_until,
+    }  # fmt: skip
+    claimed = _claim_at_once(asked) if _at_once() else _claim_in_steps(asked)
+    if claimed is None:
+        return None
     return Assignment(
         id=id, contact_id=claimed.contact, campaign=campaign, operator=operator, phone=claimed.phone,
         fence=claimed.fence, lease_expires_at=lease_until, hold=hold, created_at=now,
     )  # fmt: skip
+
+
+class _Asked(TypedDict):
+    """The parameters of `claims.claim` and `claims.claim_and_hold`."""
+
+    campaign: Campaign
+    operator_id: uuid.UUID
+    queue: claims.Queue
+    assignment: uuid.UUID
+    hold: uuid.UUID
+    now: datetime
+    lease_until: datetime
+
+
+def _at_once() -> bool:
+    return one_statement.available() and not connection.in_atomic_block
+
+
+def _claim_at_once(asked: _Asked) -> claims.Claimed | None:
+    try:
+        return claims.claim_and_hold(**asked)
+    except DataError:
+        return _claim_in_steps(asked)
+
+
+def _claim_in_steps(asked: _Asked) -> claims.Claimed | None:
+    campaign = asked["campaign"]
+    with transaction.atomic():
+        claimed = claims.claim(**asked)
+        if claimed is None:
+            return None
+        if not claimed.priced:
+            raise _UnpricedError(claimed.contact)
+        hold_conversation(
+            id=asked["hold"],
+            organisation=campaign.organisation_id,
+            operator=asked["operator_id"],
+            price=Money(campaign.price_minor, campaign.currency),
+            reference=f"assignment:{asked['assignment']}",
+        )
+    return claimed
 
 
 def _active(operator: User) -> Assignment | None:
