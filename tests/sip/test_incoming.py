@@ -212,3 +212,19 @@ async def test_options_are_answered_to_anybody(peer: ScriptedPeer, exchange: Exc
         options.headers.set("Via", f"SIP/2.0/UDP 127.0.0.1:{peer.port};branch=z9hG4bK{secrets.token_hex(5)}")
         peer.ask(options)
         assert (await peer.response()).status == status
+
+
+async def test_a_gateway_that_sends_from_one_port_and_listens_on_another(
+    peer: ScriptedPeer, exchange: Exchange
+) -> None:
+    """Without `rport` the answer goes where the Via says."""
+    speaker = await ScriptedPeer.start()
+    speaker.from_address = peer.from_address
+    request = invite(speaker, exchange)
+    assert (await speaker.response(100)).status == 100
+    again = Request("OPTIONS", request.uri, Headers(list(request.headers)))
+    again.headers.set("Via", f"SIP/2.0/UDP 127.0.0.1:{peer.port};branch=z9hG4bK{secrets.token_hex(5)}")
+    again.headers.set("CSeq", "5 OPTIONS")
+    speaker.ask(again)
+    assert (await peer.response(200)).cseq == (5, "OPTIONS")
+    speaker.close()

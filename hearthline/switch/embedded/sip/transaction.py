@@ -216,8 +216,7 @@ class ServerTransaction:
 
     def _transmit(self) -> None:
         if self._last is not None:
-            via = self.request.top_via
-            self._layer.transports.answer(self._last, self.source, via.host, via.port)
+            self._layer.transports.answer(self._last, self.source, self.request.top_via)
 
     def _retransmit(self) -> None:
         """Timer G, and the 2xx timer of §13.3.1.4."""
@@ -362,8 +361,7 @@ class TransactionLayer:
     def reply_without_state(self, request: Request, source: Source, status: int) -> None:
         """One response, never repeated: for whom we do not know, so that nobody can use us to flood another."""
         response = response_to(request, status, to_tag=secrets.token_hex(4))
-        via = request.top_via
-        self.transports.answer(response.encode(), source, via.host, via.port)
+        self.transports.answer(response.encode(), source, request.top_via)
 
     def drop(self, transaction: ServerTransaction, status: int) -> None:
         """Answer once and forget."""

@@ -16,6 +16,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import cast
 
+from hearthline.switch.embedded.sip.addresses import Via
 from hearthline.switch.embedded.sip.errors import BadMessageError
 from hearthline.switch.embedded.sip.framing import StreamFramer
 from hearthline.switch.port import Transport
@@ -240,14 +241,16 @@ class Transports:
             task.add_done_callback(self._connecting.discard)
         connection.send(data, on_failure)
 
-    def answer(self, data: bytes, source: Source, via_host: str, via_port: int | None) -> None:
-        """Send a response the way its request came (§18.2.2, RFC 3581)."""
+    def answer(self, data: bytes, source: Source, via: Via) -> None:
+        """Send a response the way its request came: by UDP to the port it came from if its Via asks for that (RFC 3581),
+        else to the port its Via names, for there are gateways that send from one port and listen on another (§18.2.2)."""
         if source.transport is Transport.UDP:
-            self._send_datagram(data, source.host, source.port)
+            port = source.port if "rport" in via.params else via.port or 5060
+            self._send_datagram(data, source.host, port)
         elif source.connection is not None and not source.connection.closed:
             source.connection.send(data)
         elif source.transport is Transport.TCP:
-            self.send(data, Hop(Transport.TCP, source.host, via_port or 5060))
+            self.send(data, Hop(Transport.TCP, source.host, via.port or 5060))
 
     def keep_alive(self, hop: Hop) -> None:
         """Hold a NAT binding or connection open (RFC 5626 §4.4)."""
