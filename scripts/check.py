@@ -26,7 +26,7 @@ def checks() -> dict[str, tuple[list[str | Path], Path]]:
         "mypy-scripts": ([tools / "mypy", "scripts"], ROOT),
         "imports": ([tools / "lint-imports"], ROOT),
         "migrations": ([sys.executable, "-m", "django", "makemigrations", "--check", "--dry-run"], ROOT),
-        "templates": ([tools / "djlint", "--check", "--lint", "--quiet", *templates], ROOT),
+        "templates": ([tools / "djlint", "--lint", "--quiet", *templates], ROOT),
         "frontend": ([*npm, "run", "--silent", "check"], FRONTEND),
         "house-rules": ([sys.executable, ROOT / "scripts" / "house_rules.py"], ROOT),
     }
