@@ -1,6 +1,7 @@
 """Run in a process of its own: a small world in the data folder. Prints the sessions of its people as JSON.
 
-Arguments: the port of the provider. Contacts are robots whose character is known by their number (conftest.ROBOTS).
+Arguments: the port of the provider, and {campaign's name: numbers} as JSON.
+Contacts are robots whose character is known by their number (world.ROBOTS).
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from hearthline.lib.ids import new_id  # noqa: E402
 from hearthline.lib.money import Money  # noqa: E402
 from hearthline.people.models import Membership, Organisation, Role, User  # noqa: E402
 
+OPERATORS = ("Anna", "Berta", "Clara", "Dina", "Elsa", "Fanny")
 SCRIPT = """Good afternoon, **{{name}}**! My name is {{operator}}, I am calling from the clinic "Zarya" about your check-up.
 You were with us on {{last_visit}}; this year it is free of charge.
 
@@ -115,8 +117,8 @@ def campaign_of(organisation: Organisation, owner: User, manager: User, name: st
 
 
 def main(port: int, campaigns: dict[str, list[str]]) -> dict[str, str]:
-    operator, owner = person("Anna Sokolova", Role.OPERATOR), person("Olga", Role.CUSTOMER)
-    manager = person("Boris", Role.CUSTOMER)
+    operators = {name: person(f"{name} Sokolova", Role.OPERATOR) for name in OPERATORS}
+    owner, manager = person("Olga", Role.CUSTOMER), person("Boris", Role.CUSTOMER)
     organisation = Organisation.objects.create(name="Zarya")
     Membership.objects.create(organisation=organisation, user=owner, level="owner")
     Membership.objects.create(organisation=organisation, user=manager, level="manager")
@@ -128,7 +130,7 @@ def main(port: int, campaigns: dict[str, list[str]]) -> dict[str, str]:
     )
     made = {name: campaign_of(organisation, owner, manager, name, numbers) for name, numbers in campaigns.items()}
     return {
-        "operator": session_of(operator),
+        **{name: session_of(operator) for name, operator in operators.items()},
         "manager": session_of(manager),
         "owner": session_of(owner),
         **{f"campaign:{name}": str(campaign.pk) for name, campaign in made.items()},

@@ -23,8 +23,15 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[2]
 START_S = 90
 
-AGREES, BUSY, LONG, EARLY = "+79160000001", "+79160000002", "+79160000003", "+79160000004"
-ROBOTS = {AGREES: "agrees", BUSY: "busy", LONG: "long_talker", EARLY: "hangs_up_early"}
+CHARACTERS = {"agrees": 1, "busy": 2, "long_talker": 3, "hangs_up_early": 4}
+
+
+def number(character: str, n: int) -> str:
+    """The n-th contact of this character; `_provider` tells the robots so."""
+    return f"+791600{CHARACTERS[character]}{n:04}"
+
+
+ROBOTS = {number(character, n): character for character in CHARACTERS for n in range(20)}
 
 
 @dataclass

@@ -68,6 +68,12 @@ export function ownsEnter(target: EventTarget | null): boolean {
   );
 }
 
+/** Esc in a field leaves it, so that single keys work again. */
+export function leaveField(event: KeyboardEvent): void {
+  if (event.key !== "Escape" || !isTyping(event.target) || isDialogOpen()) return;
+  (event.target as HTMLElement).blur();
+}
+
 export interface KeyHandlers {
   action(action: string): void;
   disposition(key: number): void;

@@ -41,3 +41,18 @@ export function money(minor: number, currency: string, language = document.docum
   const format = new Intl.NumberFormat(language, { style: "currency", currency, currencyDisplay: "narrowSymbol" });
   return format.format(minor / 10 ** (format.resolvedOptions().maximumFractionDigits ?? 2));
 }
+
+/** A moment as a `datetime-local` input of that zone wants it, on the next five minutes: "2026-03-25T14:35". */
+export function wallClock(atMs: number, zone: string): string {
+  const step = 5 * 60_000;
+  const moment = new Date(Math.ceil(atMs / step) * step);
+  const parts = new Intl.DateTimeFormat("sv-SE", {
+    timeZone: zone,
+    year: "numeric",
+    month: "2-digit",
+    day: "2-digit",
+    hour: "2-digit",
+    minute: "2-digit",
+  }).format(moment);
+  return parts.replace(" ", "T");
+}

@@ -2,14 +2,14 @@
 import type { ExchangeEvent } from "../events/stream.ts";
 import { EventStream } from "../events/stream.ts";
 import type { KeyMap, Shortcuts } from "../keys/bindings.ts";
-import { listen } from "../keys/bindings.ts";
+import { leaveField, listen } from "../keys/bindings.ts";
 import { Line } from "../line/line.ts";
 import { LinePanel, troubleSentence } from "../line/panel.ts";
 import { isPoor } from "../line/quality.ts";
 import { play } from "../line/sounds.ts";
 import { byId } from "../net/parts.ts";
 import { get, post, Refusal } from "../net/post.ts";
-import { say } from "../net/texts.ts";
+import { has, say, wallClock } from "../net/texts.ts";
 import { askToEnd, ContactDialog, Keypad, KeysDialog, prepareClosers } from "./dialogs.ts";
 import type { Action, Mode } from "./mode.ts";
 import { isPossible, modeOf, primaryOf } from "./mode.ts";
@@ -44,6 +44,7 @@ export type Command =
 /** Where each command goes: the page's addresses, by the exchange. */
 export type Urls = Readonly<Record<Command, string>>;
 
+const OWN_LINE = "hearthline.line"; // in sessionStorage: this tab's, also after a reload
 const READ_AFTER_MS = 120;
 const REMEMBERED_EVENTS = 200;
 const STREAM_QUIET_MS = 3000;
@@ -115,6 +116,7 @@ export class Console {
         { passive: true },
       );
     }
+    document.addEventListener("keydown", (event) => leaveField(event)); // by keyboard back to where single keys work
     window.setInterval(() => void this.keepContact(), 5000);
     window.addEventListener("beforeunload", (event) => {
       if (this.state.call && this.state.call.phase !== "closed") event.preventDefault();
@@ -127,7 +129,7 @@ export class Console {
       ended: (reason) => this.strip.trouble("stream", say(`trouble_${reason}`)),
     });
     this.render();
-    if (this.state.line && this.state.line.state !== "closed") void this.openLine(); // after a reload
+    if (this.lineIsOurs()) void this.openLine();
   }
 
   private get mode(): Mode {
@@ -137,7 +139,8 @@ export class Console {
   private render(): void {
     this.sheet.show(this.state.worksheet, this.state.call?.draft ?? null);
     this.keysDialog.show();
-    this.strip.show(this.mode, this.state, { muted: this.line.muted, breakAfter: this.breakAfter });
+    const { muted, state: line } = this.line;
+    this.strip.show(this.mode, this.state, { muted, line, breakAfter: this.breakAfter });
   }
 
   private set(state: ConsoleState): void {
@@ -177,15 +180,16 @@ export class Console {
   }
 
   private heardOfLine(event: ExchangeEvent): void {
-    if (event.payload["line"] !== this.line.id || this.line.id === "") return;
+    // while the line is being opened anew, what happens to the former one is no news
+    if (event.payload["line"] !== this.line.id || this.line.id === "" || this.line.state === "opening") return;
     const reason = String(event.payload["reason"] ?? "");
     if (event.name === "line.taken_over") {
       this.line.takenOver();
       this.strip.trouble("line", say("trouble_taken_over"));
     } else if (event.name === "line.closed" && reason !== "by_person") {
       this.line.gone();
-      const key = `line_${reason}`;
-      this.strip.trouble("line", say(key) === key ? say("line_gone") : say(key));
+      const key = `gone_${reason}`;
+      this.strip.trouble("line", has(key) ? say(key) : say("gone"));
     }
   }
 
@@ -233,6 +237,7 @@ export class Console {
           this.panel.state(state, this.line.muted);
           this.strip.lineTone(state);
           if (state === "open") {
+            sessionStorage.setItem(OWN_LINE, this.line.id);
             for (const kind of ["line", "microphone"]) this.strip.trouble(kind);
             if (awayMs !== undefined) {
               this.strip.note(say("line_came_back", { seconds: Math.max(1, Math.round(awayMs / 1000)) }));
@@ -250,8 +255,14 @@ export class Console {
           this.strip.trouble("quality", poor);
         },
       },
-      this.state.line?.id ?? "",
+      this.lineIsOurs() ? (this.state.line?.id ?? "") : "",
     );
+  }
+
+  /** After a reload, or when the page that had the line is gone. A line that is open on another page is left there. */
+  private lineIsOurs(): boolean {
+    const { line } = this.state;
+    return line !== null && (line.id === sessionStorage.getItem(OWN_LINE) || line.state === "stalled");
   }
 
   private async openLine(): Promise<void> {
@@ -289,13 +300,13 @@ export class Console {
   }
 
   private primary(): void {
-    const action = primaryOf(this.mode);
+    const action = primaryOf(this.mode, this.line.state);
     if (action) this.act(action);
   }
 
   private act(action: Action): void {
     const mode = this.mode;
-    if (action === "break" && !isPossible("break", mode, this.state)) {
+    if (action === "break" && !isPossible("break", mode, this.state, this.line.state)) {
       this.breakAfter = !this.breakAfter;
       this.strip.note(say(this.breakAfter ? "said_break_after" : "said_no_break_after"));
       this.render();
@@ -305,7 +316,7 @@ export class Console {
       if (this.state.call) this.strip.note(say("hang_up_first"));
       return;
     }
-    if (!isPossible(action, mode, this.state)) return;
+    if (!isPossible(action, mode, this.state, this.line.state)) return;
     const run: Record<Action, () => unknown> = {
       open_line: () => this.openLine(),
       resume: () => this.post(this.urls.break, { on: false }),
@@ -403,7 +414,11 @@ export class Console {
     const chosen = this.sheet.disposition;
     const place = byId("call-back");
     place.hidden = chosen?.kind !== "call_back";
-    if (!place.hidden) byId("call-back-at").focus();
+    if (place.hidden) return;
+    const at = byId<HTMLInputElement>("call-back-at");
+    const zone = at.dataset.zone ?? "UTC";
+    if (!at.value) at.value = wallClock(this.strip.now + (chosen?.retryMinutes || 24 * 60) * 60_000, zone);
+    at.focus();
   }
 
   private async saveAndNext(): Promise<void> {

@@ -61,8 +61,9 @@ export function modeOf(state: ConsoleState, line: LineState): Mode {
   return line === "opening" ? "opening" : "no_line";
 }
 
-/** The one thing to do now. While a call is dialled or talked there is none: Enter never hangs up. */
-export function primaryOf(mode: Mode): Action | undefined {
+/** The one thing to do now. While a call is dialled or talked there is none, unless the line was lost: Enter never hangs up. */
+export function primaryOf(mode: Mode, line: LineState): Action | undefined {
+  if (IN_CALL.includes(mode) && isDown(line)) return "open_line";
   const primary: Partial<Record<Mode, Action>> = {
     no_line: "open_line",
     on_break: "resume",
@@ -79,8 +80,10 @@ const IN_CALL: readonly Mode[] = ["dialling", "ringing", "early", "talking", "on
 const WITH_CONTACT: readonly Mode[] = ["talking", "on_hold"];
 const WITH_WORKSHEET: readonly Mode[] = ["reserved", ...IN_CALL, "handed_over", "wrap_up"];
 
-const POSSIBLE: Record<Action, (mode: Mode, state: ConsoleState) => boolean> = {
-  open_line: (mode) => mode === "no_line",
+const isDown = (line: LineState) => line === "closed" || line === "taken_over";
+
+const POSSIBLE: Record<Action, (mode: Mode, state: ConsoleState, line: LineState) => boolean> = {
+  open_line: (_mode, _state, line) => isDown(line),
   resume: (mode) => mode === "on_break",
   next: (mode) => mode === "ready",
   dial: (mode) => mode === "reserved",
@@ -90,7 +93,7 @@ const POSSIBLE: Record<Action, (mode: Mode, state: ConsoleState) => boolean> = {
     mode === "briefing" || (WITH_CONTACT.includes(mode) && (state.campaign?.has_managers ?? false)),
   complete: (mode) => mode === "briefing",
   take_back: (mode) => mode === "calling_manager" || mode === "briefing",
-  mute: (mode) => mode !== "no_line" && mode !== "opening",
+  mute: (_mode, _state, line) => line === "open" || line === "reconnecting",
   hold: (mode) => WITH_CONTACT.includes(mode),
   keypad: (mode) => ["early", "talking", "briefing"].includes(mode),
   notes: (mode) => WITH_WORKSHEET.includes(mode),
@@ -101,8 +104,8 @@ const POSSIBLE: Record<Action, (mode: Mode, state: ConsoleState) => boolean> = {
   help: () => true,
 };
 
-export function isPossible(action: Action, mode: Mode, state: ConsoleState): boolean {
-  return POSSIBLE[action](mode, state);
+export function isPossible(action: Action, mode: Mode, state: ConsoleState, line: LineState): boolean {
+  return POSSIBLE[action](mode, state, line);
 }
 
 export const ACTIONS = Object.keys(POSSIBLE) as Action[];

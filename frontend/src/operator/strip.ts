@@ -25,6 +25,7 @@ const URGENT: readonly Mode[] = ["talking", "wrap_up"];
 
 export interface Shown {
   muted: boolean;
+  line: LineState;
   breakAfter: boolean;
 }
 
@@ -105,7 +106,7 @@ export class Strip {
   }
 
   private showPrimary(mode: Mode, shown: Shown): void {
-    const action = primaryOf(mode);
+    const action = primaryOf(mode, shown.line);
     const button = byId<HTMLButtonElement>("primary");
     button.classList.toggle("is-absent", !action);
     button.disabled = !action;
@@ -117,7 +118,7 @@ export class Strip {
   private showButtons(mode: Mode, state: ConsoleState, shown: Shown): void {
     for (const action of ACTIONS) {
       for (const button of document.querySelectorAll<HTMLButtonElement>(`button[data-action="${action}"]`)) {
-        const possible = action === "break" || isPossible(action, mode, state);
+        const possible = action === "break" || isPossible(action, mode, state, shown.line);
         if (button.disabled === possible) button.disabled = !possible;
       }
     }

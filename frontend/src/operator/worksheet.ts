@@ -62,10 +62,10 @@ export class Worksheet {
     return { fields, notes: this.notes?.value ?? "" };
   }
 
-  get disposition(): { id: number; kind: string; title: string } | undefined {
+  get disposition(): { id: number; kind: string; retryMinutes: number } | undefined {
     const input = this.root.querySelector<HTMLInputElement>('input[name="disposition"]:checked');
     if (!input) return undefined;
-    return { id: Number(input.value), kind: input.dataset.kind ?? "", title: input.dataset.title ?? "" };
+    return { id: Number(input.value), kind: input.dataset.kind ?? "", retryMinutes: Number(input.dataset.retry) };
   }
 
   choose(key: number): boolean {

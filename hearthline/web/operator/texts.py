@@ -35,9 +35,9 @@ LINE_TEXTS: dict[str, str | Promise] = {
     "trouble_offline": _("The exchange cannot be reached. Check the network; what you type is kept here."),
     "stream_back": _("Connected again."),
     "line_came_back": _("The network changed; the line came back after {seconds} s."),
-    "line_grace_expired": _("Nothing was heard from your browser for too long, so the line was closed. Open it again."),
-    "line_node_lost": _("The telephone part of the exchange has restarted. Open the line again."),
-    "line_gone": _("The line was closed. Open it again to go on."),
+    "gone_grace_expired": _("Nothing was heard from your browser for too long, so the line was closed. Open it again."),
+    "gone_node_lost": _("The telephone part of the exchange has restarted. Open the line again."),
+    "gone": _("The line was closed. Open it again to go on."),
 }
 
 TEXTS: dict[str, str | Promise] = {
