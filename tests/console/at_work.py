@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -79,7 +80,10 @@ class AtWork:
             }""",
             seconds,
         )
-        self.page.wait_for_function("(wanted) => window.heardFor >= wanted", arg=seconds, timeout=25_000)
+        deadline = time.monotonic() + 25
+        while self.page.evaluate("window.heardFor") < seconds:  # wait_for_function evals, which the page's CSP refuses
+            assert time.monotonic() < deadline, f"heard {self.page.evaluate('window.heardFor')} s of {seconds}"
+            self.page.wait_for_timeout(100)
 
     def press(self, key: str) -> None:
         self.page.keyboard.press(key)

@@ -147,6 +147,9 @@ def test_a_second_page_takes_the_line_over_and_the_first_says_so(at_work: Opens)
     first.begin_with_line("Two pages")
     second = at_work("Dina")
     second.page.goto(first.page.url)
+    second.mode("No line")
+    second.sees("#note", "open on another page")
+    second.press("Enter")
     expect(second.page.locator("#line-state")).to_have_text("Line open", timeout=20_000)
     second.mode("Ready")
     first.sees("#line-state", "Open elsewhere", timeout_s=20)
@@ -168,6 +171,8 @@ def test_the_pages_have_no_barriers(at_work: Opens) -> None:
             elsa.press("Enter")
         else:
             page.goto("/work/shift/")
+            elsa.mode("No line")
+            elsa.press("Enter")
         elsa.mode("Reserved for you")
         found["reserved"] = elsa.breaches()
         for key, dialog in (("Shift+Slash", "#dialog-keys"), ("a", "#dialog-contact")):

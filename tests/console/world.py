@@ -62,20 +62,15 @@ def free_port(kind: socket.SocketKind) -> int:
         return int(probe.getsockname()[1])
 
 
-def tone(path: Path, frequency: int, seconds: int = 20) -> Path:
-    """A microphone: a 48 kHz tone with a pause each second, so that voice detectors take it for speech."""
+def tone(path: Path, frequency: int, cycles: int = 6) -> Path:
+    """A microphone: a 48 kHz tone for one second of three; robots wait for their turn, so there must be pauses."""
     rate = 48_000
+    second = [int(9000 * math.sin(2 * math.pi * frequency * n / rate)) for n in range(rate)]
     with wave.open(str(path), "wb") as file:
         file.setnchannels(1)
         file.setsampwidth(2)
         file.setframerate(rate)
-        samples = (
-            int(9000 * math.sin(2 * math.pi * frequency * n / rate)) if (n % rate) < rate * 0.8 else 0
-            for n in range(rate)
-        )
-        second = struct.pack(f"<{rate}h", *samples)
-        for _ in range(seconds):
-            file.writeframes(second)
+        file.writeframes(struct.pack(f"<{3 * rate}h", *second, *([0] * (2 * rate))) * cycles)
     return path
 
 

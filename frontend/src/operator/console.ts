@@ -130,6 +130,7 @@ export class Console {
     });
     this.render();
     if (this.lineIsOurs()) void this.openLine();
+    else if (this.state.line) this.strip.note(say("line_elsewhere"));
   }
 
   private get mode(): Mode {

@@ -29,6 +29,7 @@ LINE_TEXTS: dict[str, str | Promise] = {
     ),
     "trouble_silent": _("Your microphone has been silent for 5 seconds. Is the headset plugged in and switched on?"),
     "trouble_taken_over": _("The line was opened on another page. To work here, open it again."),
+    "line_elsewhere": _("Your line is open on another page. Open it here to go on here."),
     "trouble_session": _("You have been signed out. Sign in again to go on."),
     "trouble_replaced": _("Too many pages of the exchange are open. Close some, then reload this one."),
     "trouble_stream": _("The connection to the exchange was lost. A call goes on meanwhile; we are reconnecting."),
