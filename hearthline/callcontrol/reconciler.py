@@ -15,6 +15,7 @@ from hearthline.callcontrol.conductor import Conductor
 from hearthline.calls import call_events as ev
 from hearthline.calls.call_state import Phase
 from hearthline.calls.models import HandOver, HandOverState, Node
+from hearthline.campaigns import exports
 from hearthline.campaigns.imports import uploads
 from hearthline.dialing import services as dialing
 from hearthline.lib import clock
@@ -105,6 +106,7 @@ def housekeeping() -> None:
     now = clock.now()
     dialing.expire_leases(now)
     uploads.resume_interrupted(now)
+    exports.resume_interrupted(now)
     recordings.finish_abandoned(now)
     _end_stuck_handovers()
 

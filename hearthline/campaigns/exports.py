@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from zoneinfo import ZoneInfo
@@ -38,6 +38,7 @@ from hearthline.people import audit
 from hearthline.people.models import User
 
 MAX_WAITING = 5
+SILENT_FOR = timedelta(minutes=2)  # after so long without progress nobody works on an export any more
 
 OUTCOME_NAMES = {
     "busy": gettext_lazy("busy"),
@@ -76,10 +77,22 @@ def request_export(
     return export
 
 
+def resume_interrupted(now: datetime) -> int:
+    """Begin again what a worker has left lying when it ended. Returns how many; safe to run in several places at once."""
+    left = ResultExport.objects.filter(state=ImportState.RUNNING, touched_at__lt=now - SILENT_FOR)
+    count = 0
+    for id in left.values_list("pk", flat=True):
+        with transaction.atomic():
+            if left.filter(pk=id).update(state=ImportState.QUEUED):
+                write_export.enqueue(str(id))
+                count += 1
+    return count
+
+
 def write(export_id: uuid.UUID | str) -> ResultExport | None:
     """Write the file of a requested export. Returns None when somebody else does or has done it."""
     waiting = ResultExport.objects.filter(pk=export_id, state=ImportState.QUEUED)
-    if not waiting.update(state=ImportState.RUNNING, rows_written=0):
+    if not waiting.update(state=ImportState.RUNNING, rows_written=0, touched_at=clock.now()):
         return None
     export = ResultExport.objects.select_related("campaign__organisation").get(pk=export_id)
     try:
@@ -125,7 +138,7 @@ def write_table(
 
 def _progress(export: ResultExport, rows: int) -> None:
     export.rows_written = rows
-    ResultExport.objects.filter(pk=export.pk).update(rows_written=rows)
+    ResultExport.objects.filter(pk=export.pk).update(rows_written=rows, touched_at=clock.now())
     totals = tally.of(export.campaign_id)
     export_progressed(export, max(totals.contacts, rows))
 

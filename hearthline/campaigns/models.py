@@ -230,6 +230,19 @@ class Contact(models.Model):
                 condition=models.Q(disposed_at__isnull=False),
                 name="contact_results_by_kind",
             ),
+            models.Index(
+                fields=["campaign", "outcome", "-disposed_at", "-id"],
+                condition=models.Q(disposed_at__isnull=False),
+                name="contact_results_by_outcome",
+            ),
+            models.Index(
+                fields=["campaign", "last_operator", "-disposed_at", "-id"],
+                condition=models.Q(disposed_at__isnull=False),
+                name="contact_results_by_operator",
+            ),
+            models.Index(
+                fields=["campaign", "block_reason"], condition=models.Q(state="blocked"), name="contact_blocked"
+            ),
         ]
 
     def __str__(self) -> str:
@@ -333,6 +346,7 @@ class ResultExport(models.Model):
     rows_written = models.PositiveIntegerField(default=0)
     error = models.CharField(max_length=300, blank=True)
     language = models.CharField(max_length=8, default="en")  # of the headings
+    touched_at = models.DateTimeField(null=True)  # the worker's latest progress
     created_by = models.ForeignKey(User, null=True, on_delete=models.SET_NULL, related_name="+")
     created_at = models.DateTimeField(auto_now_add=True)
     finished_at = models.DateTimeField(null=True)

@@ -23,11 +23,13 @@ from hearthline.lib.errors import InvalidInputError
 
 PAGE = 50
 MAX_PAGE = 200
+TEXT_WITHIN = 20_000  # so many of the newest results are looked through for a text
 
 
 @dataclass(frozen=True, slots=True)
 class Filters:
-    """None and "" do not filter. Days are in the campaign's zone, both included. `text` is looked for in names and notes.
+    """None and "" do not filter. Days are in the campaign's zone, both included. `text` is looked for in names and notes
+    of the newest `TEXT_WITHIN` results that the other filters leave.
     `answered`: somebody was reached (True) or not (False)."""
 
     disposition: int | None = None
@@ -80,14 +82,17 @@ def results(campaign: Campaign, filters: Filters | None = None) -> QuerySet[Cont
         rows = rows.filter(outcome="") if filters.answered else rows.exclude(outcome="")
     if filters.operator is not None:
         rows = rows.filter(last_operator_id=filters.operator)
-    if filters.text:
-        rows = rows.filter(Q(name__icontains=filters.text) | Q(notes__icontains=filters.text))
     zone = ZoneInfo(campaign.timezone)
     if filters.since is not None:
         rows = rows.filter(disposed_at__gte=datetime.combine(filters.since, time(), zone))
     if filters.until is not None:
         rows = rows.filter(disposed_at__lt=datetime.combine(filters.until + timedelta(days=1), time(), zone))
-    return rows.order_by("-disposed_at", "-id")
+    rows = rows.order_by("-disposed_at", "-id")
+    if filters.text:
+        looked_through = Contact.objects.filter(pk__in=rows.values("pk")[:TEXT_WITHIN])
+        has_text = Q(name__icontains=filters.text) | Q(notes__icontains=filters.text)
+        rows = looked_through.filter(has_text).order_by("-disposed_at", "-id")
+    return rows
 
 
 def page(campaign: Campaign, filters: Filters | None = None, *, cursor: str = "", size: int = PAGE) -> Page:

@@ -14,18 +14,35 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import translation
 from python_calamine import CalamineWorkbook
 
+from hearthline.campaigns import exports, gates, tally
 from hearthline.campaigns import services as campaigns
-from hearthline.campaigns import tally
 from hearthline.campaigns.contacts import add_contact
 from hearthline.campaigns.exports import write_table
 from hearthline.campaigns.live import by_hour, live_numbers
-from hearthline.campaigns.models import Campaign, Contact, ContactState, DispositionKind, ExportFormat
+from hearthline.campaigns.models import (
+    Campaign,
+    Contact,
+    ContactState,
+    DispositionKind,
+    ExportFormat,
+    ImportState,
+    ResultExport,
+)
 from hearthline.campaigns.results import Filters, page
 from hearthline.dialing import services
 from hearthline.dialing.why import why_idle
-from hearthline.lib.errors import InvalidInputError
+from hearthline.lib import clock
+from hearthline.lib.errors import InvalidInputError, NotFoundError
 from hearthline.lib.ids import new_id
-from tests.campaigns.worlds import a_campaign, a_number, a_running_campaign, add_numbers, an_operator, an_organisation
+from tests.campaigns.worlds import (
+    a_campaign,
+    a_number,
+    a_running_campaign,
+    add_numbers,
+    an_operator,
+    an_organisation,
+    an_owner,
+)
 
 pytestmark = pytest.mark.django_db
 
@@ -137,6 +154,26 @@ def test_csv_is_read_by_spreadsheets_and_has_no_formulas(tmp_path: Path) -> None
     cells = {cell for row in rows for cell in row}
     assert {"'=HYPERLINK(1)", "'@SUM(A1)", a_number(1), "+54"} <= cells
     assert not any(cell.lstrip().startswith(("=", "@")) for cell in cells)
+
+
+def test_an_export_is_written_once_and_begun_again_after_its_worker_ended(tmp_path: Path) -> None:
+    campaign = _filled()
+    actor = an_owner(campaign.organisation)
+    export = exports.request_export(campaign=campaign, format="csv", actor=actor)
+    ResultExport.objects.update(state=ImportState.RUNNING, touched_at=clock.now())
+    assert exports.write(export.pk) is None  # somebody does
+    assert exports.resume_interrupted(clock.now()) == 0
+    later = clock.now() + exports.SILENT_FOR * 2
+    assert exports.resume_interrupted(later) == 1
+    assert exports.resume_interrupted(later) == 0
+    done = exports.write(export.pk)
+    assert done is not None
+    assert (done.state, done.rows_written) == (ImportState.DONE, 2)
+    assert gates.export_for_owner(actor, done.pk).file.read().startswith(b"\xef\xbb\xbf")
+    done.file.delete()
+    with pytest.raises(NotFoundError):
+        gates.export_for_owner(an_owner(an_organisation()), done.pk)
+    assert exports.write(export.pk) is None
 
 
 def test_live_numbers() -> None:
