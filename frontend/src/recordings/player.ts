@@ -79,7 +79,7 @@ class Player {
     if (this.opener !== button) return; // another one was opened meanwhile
     this.length = outline?.duration_ms ? outline.duration_ms / 1000 : this.audio.duration || 0;
     parts.seek.max = String(Math.max(1, Math.round(this.length)));
-    if (outline) this.draw(url, outline);
+    if (outline) this.draw(outline);
     this.showTime();
   }
 
@@ -92,7 +92,7 @@ class Player {
     return (await answer.json()) as Outline;
   }
 
-  private draw(url: string, outline: Outline): void {
+  private draw(outline: Outline): void {
     this.drawing?.destroy();
     const tones = [
       { waveColor: colour("--edge-strong"), progressColor: colour("--accent") },
@@ -101,7 +101,7 @@ class Player {
     this.drawing = WaveSurfer.create({
       container: this.parts.wave,
       media: this.audio,
-      url,
+      url: this.audio.src, // the same, absolute: anything else would load it again and stop it
       peaks: outline.channels,
       duration: this.length,
       height: outline.channels.length > 1 ? 22 : 44,

@@ -15,7 +15,9 @@ LINE_TEXTS: dict[str, str | Promise] = {
     "choose_microphone": _("Choose another"),
     "microphone_n": _("Microphone {n}"),
     "quality_trip": _("{ms} ms"),
+    # xgettext:no-python-format
     "quality_loss": _("{percent} % loss"),
+    # xgettext:no-python-format
     "quality_poor": _("The line is poor: {percent} % of the sound is lost. A cable instead of Wi-Fi helps."),
     "trouble_denied": _(
         "The browser may not use the microphone. Allow it by the icon beside the address, then open the line again."
