@@ -37,7 +37,6 @@ class DoNotCallAdmin(admin.ModelAdmin[DoNotCall]):
     list_per_page = 100
     show_full_result_count = False
     list_filter = [("organisation", admin.EmptyFieldListFilter)]  # no search by number: it would be in the address
-    autocomplete_fields = ["organisation"]
 
     @admin.display(description=_("number"))
     def number(self, entry: DoNotCall) -> str:

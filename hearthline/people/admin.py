@@ -147,7 +147,7 @@ class OrganisationAdmin(admin.ModelAdmin[Organisation]):
         if organisation._state.adding:
             return "-"
         return format_html(
-            '{} · {} {} · <a href="{}">{}</a>',
+            '{} · {} {} <a class="button" href="{}">{}</a>',
             _written(selectors.available_of(AccountKind.CUSTOMER, organisation.pk, organisation.currency)),
             _("held:"),
             _written(selectors.held_of(AccountKind.CUSTOMER, organisation.pk, organisation.currency)),
@@ -254,7 +254,6 @@ class InvitationAdmin(admin.ModelAdmin[Invitation]):
     list_filter = ["role"]
     list_select_related = ["organisation", "issued_by"]
     list_per_page = 50
-    autocomplete_fields = ["organisation"]
     actions = ["withdraw"]
     form = InvitationForm
 

@@ -201,14 +201,14 @@ def undone() -> Iterator[None]:
 
 
 @pytest.mark.django_db
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(st.lists(steps, max_size=25))
 def test_any_order_of_anything_keeps_the_books(asked: list[Step]) -> None:
     compare(asked)
 
 
 @pytest.mark.postgres
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(asked=st.lists(steps, max_size=25))
 def test_the_same_on_postgresql_where_hot_movements_are_one_statement(postgres: str, asked: list[Step]) -> None:
     compare(asked)
