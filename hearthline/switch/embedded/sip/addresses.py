@@ -8,9 +8,12 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from functools import lru_cache
 from urllib.parse import quote
 
 from hearthline.switch.embedded.sip.errors import BadMessageError
+
+KEPT = 2048  # parsed values of each kind: a message's are asked for several times, a call's in each of its messages
 
 _HOST = r"\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9](?:[A-Za-z0-9._-]*)"
 _SIP_URI = re.compile(
@@ -30,6 +33,10 @@ _USER_SAFE = "-_.!~*'()+&=$,"
 
 def split_unquoted(text: str, separator: str) -> list[str]:
     """Split at `separator` where it stands outside "quotes" and <angle brackets>; parts are stripped, empties dropped."""
+    if separator not in text:
+        return [text.strip()] if text and not text.isspace() else []
+    if '"' not in text and "<" not in text:
+        return [part for part in map(str.strip, text.split(separator)) if part]
     parts: list[str] = []
     start, quoted, angled, escaped = 0, False, False, False
     for index, char in enumerate(text):
@@ -88,6 +95,7 @@ class SipUri:
     params: dict[str, str] = field(default_factory=dict)
 
     @classmethod
+    @lru_cache(maxsize=KEPT)
     def parse(cls, text: str) -> SipUri:
         """Raises BadMessageError."""
         text = text.strip()
@@ -136,6 +144,7 @@ class NameAddr:
     params: dict[str, str] = field(default_factory=dict)
 
     @classmethod
+    @lru_cache(maxsize=KEPT)
     def parse(cls, text: str) -> NameAddr:
         """Raises BadMessageError."""
         text = text.strip()
@@ -182,6 +191,7 @@ class Via:
     params: dict[str, str] = field(default_factory=dict)
 
     @classmethod
+    @lru_cache(maxsize=KEPT)
     def parse(cls, text: str) -> Via:
         """Raises BadMessageError."""
         match = _VIA.fullmatch(text.strip())

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 
 from hearthline.switch.embedded.sip.addresses import NameAddr, Via, split_unquoted
 from hearthline.switch.embedded.sip.errors import BadMessageError
@@ -44,6 +45,7 @@ _LISTS = frozenset(
 )
 
 
+@lru_cache(maxsize=512)
 def _key(name: str) -> str:
     lowered = name.lower()
     return _COMPACT.get(lowered, lowered)
@@ -55,7 +57,7 @@ class Headers:
     __slots__ = ("_fields",)
 
     def __init__(self, fields: Iterable[tuple[str, str]] = ()) -> None:
-        self._fields: list[tuple[str, str]] = []
+        self._fields: list[tuple[str, str, str]] = []  # (key, name as written, value)
         for name, value in fields:
             self.add(name, value)
 
@@ -63,7 +65,7 @@ class Headers:
         """Raises ValueError for a value that would break out of its line."""
         if "\r" in value or "\n" in value or "\0" in value:
             raise ValueError("a header value must be one line")
-        self._fields.append((name, value))
+        self._fields.append((_key(name), name, value))
 
     def set(self, name: str, value: str) -> None:
         self.remove(name)
@@ -71,21 +73,21 @@ class Headers:
 
     def remove(self, name: str) -> None:
         key = _key(name)
-        self._fields = [field for field in self._fields if _key(field[0]) != key]
+        self._fields = [field for field in self._fields if field[0] != key]
 
     def get(self, name: str) -> str | None:
         """The first value as written, or None."""
-        key = _key(name)
-        for field_name, value in self._fields:
-            if _key(field_name) == key:
+        wanted = _key(name)
+        for key, _, value in self._fields:
+            if key == wanted:
                 return value
         return None
 
     def all(self, name: str) -> list[str]:
         """Every value; those of list headers are split at their commas."""
-        key = _key(name)
-        values = [value for field_name, value in self._fields if _key(field_name) == key]
-        if key not in _LISTS:
+        wanted = _key(name)
+        values = [value for key, _, value in self._fields if key == wanted]
+        if wanted not in _LISTS:
             return values
         return [part for value in values for part in split_unquoted(value, ",")]
 
@@ -99,7 +101,8 @@ class Headers:
         return int(text) if re.fullmatch(r"[0-9]{1,10}", text) else None
 
     def __iter__(self) -> Iterator[tuple[str, str]]:
-        return iter(self._fields)
+        """(name as written, value) in order."""
+        return ((name, value) for _, name, value in self._fields)
 
     def __len__(self) -> int:
         return len(self._fields)
