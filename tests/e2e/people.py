@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -58,7 +59,7 @@ class Person:
 
     def sign_in(self, email: str) -> None:
         self.page.goto("/accounts/login/")
-        self.page.get_by_label("Email").fill(email)
+        self.page.get_by_label(re.compile("e-?mail", re.IGNORECASE)).fill(email)
         self.page.get_by_label("Password", exact=True).fill(PASSWORD)
         self.page.get_by_role("button", name="Sign in", exact=True).click()
         self.page.wait_for_url(lambda url: "/accounts/login" not in url)
@@ -94,6 +95,7 @@ def person(play: Playwright, exchange: Exchange, voice: Path | None = None) -> I
         yield somebody
     except BaseException:
         somebody.picture(f"failed-{voice.stem if voice else 'person'}")
+        (RESULTS / "exchange.log").write_text("\n".join(exchange.log))
         raise
     finally:
         browser.close()

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import sys
-from datetime import UTC, datetime, time
+from datetime import time
 from typing import Any
 
 import django
@@ -26,7 +26,7 @@ from hearthline.ledger.services import top_up  # noqa: E402
 from hearthline.lib.ids import new_id  # noqa: E402
 from hearthline.lib.money import Money  # noqa: E402
 from hearthline.people.models import Membership, MembershipLevel, Organisation, Role, User  # noqa: E402
-from tests.e2e.seed_words import PASSWORD  # noqa: E402
+from tests.e2e.seed_words import PASSWORD, zone_at_noon  # noqa: E402
 
 
 def person(email: str, name: str, role: str, **fields: Any) -> User:
@@ -74,12 +74,6 @@ def running_campaign(organisation: Organisation, owner: User, manager: User, wan
     for phone, name in wanted["contacts"]:
         add_contact(campaign=campaign, phone=phone, name=name, first=False)
     return services.start(campaign=campaign, actor=owner)
-
-
-def zone_at_noon() -> str:
-    """A zone in which it is about noon, so that no test depends on the hour at which it runs."""
-    ahead = (12 - datetime.now(UTC).hour + 12) % 24 - 12
-    return f"Etc/GMT{-ahead:+d}" if ahead else "Etc/GMT"
 
 
 if __name__ == "__main__":

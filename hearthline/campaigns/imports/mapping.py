@@ -110,9 +110,10 @@ def _name_score(place: int, heading: str, rows: Sequence[Row]) -> float:
     cells = [cell for row in rows if (cell := row.cell(place))]
     if not cells:
         return 0.0
-    words = sum(_looks_like_name(cell) for cell in cells) / len(cells)
+    full = sum(_looks_like_name(cell, fewest=2) for cell in cells) / len(cells)
+    any_name = sum(_looks_like_name(cell, fewest=1) for cell in cells) / len(cells)
     said = bool(_NAME.search(heading))
-    return words * 0.6 + (0.8 if said and words > 0.3 else 0.0)
+    return full * 0.6 + (0.8 if said and any_name > 0.3 else 0.0)
 
 
 def _place_score(place: int, heading: str, rows: Sequence[Row]) -> float:
@@ -121,9 +122,9 @@ def _place_score(place: int, heading: str, rows: Sequence[Row]) -> float:
     return known * 0.6 + (0.5 if _PLACE.search(heading) and known > 0.2 else 0.0)
 
 
-def _looks_like_name(text: str) -> bool:
+def _looks_like_name(text: str, *, fewest: int) -> bool:
     words = text.replace(".", " ").split()
-    return 1 < len(words) <= 5 and all(word[0].isupper() and word.replace("-", "").isalpha() for word in words)
+    return fewest <= len(words) <= 5 and all(word[0].isupper() and word.replace("-", "").isalpha() for word in words)
 
 
 def _is_phone(text: str, country: str) -> bool:
