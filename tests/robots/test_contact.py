@@ -111,6 +111,14 @@ def test_a_long_talker_talks_most_of_the_time() -> None:
     assert sum(spoke) > 0.4 * len(spoke)
 
 
+def test_a_machine_beeps_after_its_greeting_and_then_listens() -> None:
+    greeting = sound("а" * 10)
+    contact = Contact(plan_for("+79160000009", 1, "ru", Character.VOICEMAIL), lambda _: greeting)
+    spoke = run(contact, repeat(QUIET, seconds(10)))
+    assert sum(spoke) == greeting.frames + 20
+    assert not any(run(contact, a_turn()))
+
+
 def test_every_talk_ends() -> None:
     """However much we say, nobody is held on the line."""
     for who in Character:

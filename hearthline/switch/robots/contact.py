@@ -5,10 +5,13 @@ Pure: fed the level it hears once per 20 ms tick, it returns the frame it says. 
 
 from __future__ import annotations
 
+import math
+from array import array
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 
-from hearthline.switch.embedded.pcm import FRAME_BYTES, SAMPLES, lin2alaw, lin2ulaw, rms
+from hearthline.switch.embedded.pcm import FRAME_BYTES, RATE, SAMPLES, lin2alaw, lin2ulaw, rms
 from hearthline.switch.robots.characters import Character, Plan
 from hearthline.switch.robots.voice_activity import TICKS_PER_SECOND, TurnDetector
 
@@ -47,6 +50,13 @@ class Sound:
         return Frame(pcm, rms(pcm, 2), self._pcmu[part], self._pcma[part])
 
 
+@lru_cache(maxsize=1)
+def _beep() -> Sound:
+    """What an answering machine plays before it records: 1 kHz for 400 ms."""
+    length = RATE * 2 // 5
+    return Sound(array("h", (int(7000 * math.sin(2 * math.pi * 1000 * i / RATE)) for i in range(length))).tobytes())
+
+
 class Contact:
     """One robot in one call, from the answer on."""
 
@@ -65,6 +75,7 @@ class Contact:
         self._silence = 0
         self._life = int(plan.leaves_after * TICKS_PER_SECOND)
         self._leaving: int | None = None
+        self._beeped = False
         self.finished = False  # it wants to hang up
         self.said: list[str] = []
 
@@ -108,7 +119,12 @@ class Contact:
         return saying.frame(self._at - 1)
 
     def _after_line(self) -> None:
-        """A talker goes on by itself; one who has said goodbye leaves."""
+        """A talker goes on by itself; one who has said goodbye leaves; a machine beeps."""
+        if self._plan.character is Character.VOICEMAIL:
+            if not self._beeped:
+                self._beeped = True
+                self._saying, self._at = _beep(), 0
+            return
         line = self.said[-1]
         plan = self._plan
         last_word = line == plan.farewell or (plan.nudges and line == plan.nudges[-1])

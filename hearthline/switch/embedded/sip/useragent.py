@@ -274,7 +274,8 @@ class UserAgent:
         if self._on_incoming is None:
             transaction.reply(480, to_tag=new_tag())
             return
-        if any(key[0] == request.call_id for key in self._core.calls):
+        call_id = request.call_id
+        if any(known == call_id for known, _ in self._core.calls):
             transaction.reply(482, to_tag=new_tag())  # our own call come back, or merged by forking (§8.2.2.2)
             return
         transaction.reply(100)
