@@ -105,7 +105,8 @@ def _database(url: str) -> dict[str, object]:
         "PASSWORD": unquote(parts.password or ""),
         "HOST": unquote(parts.hostname or ""),
         "PORT": str(parts.port or ""),
-        "OPTIONS": {"prepare_threshold": 1},  # for lib.prepared; a pooler between must keep prepared statements (pgbouncer ≥ 1.22)
+        # for lib.prepared; a pooler between must keep prepared statements (pgbouncer ≥ 1.22)
+        "OPTIONS": {"prepare_threshold": 1},
     }
 
 
