@@ -19,7 +19,8 @@ from hearthline.dialing.models import Assignment, AssignmentState
 from hearthline.dialing.outcomes import apply_outcome
 from hearthline.dialing.rules import Window, open_zones
 from hearthline.ledger import one_statement
-from hearthline.ledger.services import InsufficientFundsError, hold_conversation, void
+from hearthline.ledger.models import AccountKind
+from hearthline.ledger.services import InsufficientFundsError, account_of, hold_conversation, void
 from hearthline.lib import clock
 from hearthline.lib.errors import ConflictError, NotAllowedError
 from hearthline.lib.ids import new_id
@@ -67,7 +68,8 @@ def claim_next(operator: User, campaign: Campaign) -> Assignment | None:
 
     Who has an active assignment in this campaign gets that one again. Raises NotAllowedError for a language or level
     that does not fit, ConflictError when the campaign is not running, OtherCampaignError. When the balance does not
-    cover one more conversation, the campaign is paused and None is returned.
+    cover one more conversation, the campaign is paused and None is returned; while the rest of it is set aside for calls
+    that are going on, there is just nothing right now.
     """
     require_fit(operator, campaign)
     window = Window.of(campaign)
@@ -262,6 +264,9 @@ def _leave_out(campaign: Campaign, contact: uuid.UUID) -> None:
 
 
 def _pause_without_funds(campaign: Campaign) -> None:
+    """Unless the money is only set aside for calls that are going on: most of it may come back in a minute."""
+    if account_of(AccountKind.CUSTOMER, campaign.organisation_id, campaign.currency).balance >= campaign.price_minor:
+        return
     try:
         pause(campaign=campaign, actor=None, reason=PauseReason.INSUFFICIENT_FUNDS)
     except ConflictError:

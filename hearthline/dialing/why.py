@@ -26,12 +26,13 @@ from hearthline.ledger.models import AccountKind
 from hearthline.ledger.services import account_of
 from hearthline.lib import clock
 
+STANDING_STILL = frozenset({"not_running", "no_funds", "funds_held"})
 COUNTED_TO = 10_000  # rows that are counted for one sentence; more is "10,000 or more"
 
 
 @dataclass(frozen=True, slots=True)
 class Reason:
-    """`code` names the rule: "not_running", "no_funds", "no_contacts", "outside_window", "not_due", "with_operators",
+    """`code` names the rule: "not_running", "no_funds", "funds_held", "no_contacts", "outside_window", "not_due", "with_operators",
     "used_up", "done", or a `BlockReason`. `count`: contacts kept back by it (0: all). `at_least`: there are more.
     `until`: when it changes by itself, if it does."""
 
@@ -59,7 +60,7 @@ def why_idle(campaign: Campaign, now: datetime | None = None) -> WhyIdle:
     ready, waiting = _queues(campaign, now)
     reasons += waiting
     changes = [reason.until for reason in reasons if reason.until is not None]
-    stands = any(reason.code in ("not_running", "no_funds") for reason in reasons)
+    stands = any(reason.code in STANDING_STILL for reason in reasons)
     change = min(changes, default=None) if not stands else None
     return WhyIdle(0 if stands else ready, reasons, change, _summary(campaign, ready, reasons, stands))
 
@@ -73,6 +74,9 @@ def _standing_still(campaign: Campaign) -> list[Reason]:
         sentence = _("The campaign is paused: %(reason)s.") % {"reason": campaign.get_pause_reason_display()}
         return [Reason("not_running", 0, sentence)]
     account = account_of(AccountKind.CUSTOMER, campaign.organisation_id, campaign.currency)
+    if account.balance >= campaign.price_minor > account.available:
+        sentence = _("The rest of the balance is set aside for the calls that are going on now.")
+        return [Reason("funds_held", 0, sentence)]
     if account.available < campaign.price_minor:
         return [Reason("no_funds", 0, _("The balance does not cover one more conversation. Top it up."))]
     if campaign.state == CampaignState.PAUSED:
@@ -173,7 +177,7 @@ def _counted(count: int, code: str) -> str:
 
 def _summary(campaign: Campaign, ready: int, reasons: list[Reason], stands: bool) -> str:
     if stands:
-        return next(reason.sentence for reason in reasons if reason.code in ("not_running", "no_funds"))
+        return next(reason.sentence for reason in reasons if reason.code in STANDING_STILL)
     if ready:
         return _("Contacts are ready to be called; no operator is free at the moment.")
     opening = [reason for reason in reasons if reason.until is not None]

@@ -97,7 +97,7 @@ def test_any_usual_csv(encoding: str, delimiter: str) -> None:
 
 
 def test_numbers_that_a_spreadsheet_made_of_phone_numbers(tmp_path: Path) -> None:
-    rows = [["Phone", "Age"], [79161234567.0, 54], ["7.9161234568E+10", 33.5], ["7.9161E+10", 1]]
+    rows: list[list[Any]] = [["Phone", "Age"], [79161234567.0, 54], ["7.9161234568E+10", 33.5], ["7.9161E+10", 1]]
     done = imported(a_campaign(), as_xlsx(rows, tmp_path / "a.xlsx"), "a.xlsx")
     found = dict(Contact.objects.values_list("phone", "data"))
     assert found == {"+79161234567": {"age": "54"}, "+79161234568": {"age": "33.5"}}

@@ -9,7 +9,9 @@ from hearthline.campaigns.models import Campaign, CampaignState, Contact, Contac
 from hearthline.dialing import services
 from hearthline.dialing.models import Assignment, AssignmentState
 from hearthline.ledger import check
+from hearthline.ledger import services as ledger
 from hearthline.ledger.models import Transfer, TransferState
+from hearthline.people.models import AuditEntry
 from tests.campaigns.worlds import PRICE, a_campaign, a_running_campaign, add_numbers, an_operator, an_organisation
 from tests.races import failures, together
 
@@ -70,14 +72,22 @@ def test_one_operator_in_sixteen_tabs(database: str) -> None:
 
 def test_money_for_three(database: str) -> None:
     campaign = a_running_campaign(20, an_organisation(balance=PRICE * 3 + 1))
-    operators = [an_operator() for _ in range(CLAIMANTS)]
+    operators, late_comers = ([an_operator() for _ in range(CLAIMANTS)] for _ in range(2))
 
     got = together(CLAIMANTS, lambda n: services.claim_next(operators[n], campaign))
 
-    refused = [f for f in failures(got) if getattr(f, "code", "") != "conflict"]  # late ones find it paused
-    assert refused == []
+    assert failures(got) == []
     assert sum(isinstance(assignment, Assignment) for assignment in got) == 3
     assert Assignment.objects.count() == 3
+    for assignment in got:
+        if isinstance(assignment, Assignment) and assignment.hold:
+            ledger.post(assignment.hold)
+
+    late = together(CLAIMANTS, lambda n: services.claim_next(late_comers[n], campaign))
+
+    assert all(getattr(f, "code", "") == "conflict" for f in failures(late))  # who comes last finds it paused
+    assert not any(isinstance(assignment, Assignment) for assignment in late)
+    assert AuditEntry.objects.filter(tag="system:campaign:paused").count() == 1
     assert Campaign.objects.get(pk=campaign.pk).state == CampaignState.PAUSED
     assert check.prove().faults == []
 

@@ -15,6 +15,8 @@ from hearthline.campaigns.contacts import add_contact
 from hearthline.campaigns.models import BlockReason, Campaign, CampaignState, Contact, ContactState, PauseReason
 from hearthline.dialing import do_not_call, services
 from hearthline.dialing.models import Assignment, AssignmentState
+from hearthline.dialing.why import why_idle
+from hearthline.ledger import services as ledger
 from hearthline.ledger.models import Tariff, Transfer, TransferState
 from hearthline.lib import clock
 from hearthline.lib.errors import ConflictError, NotAllowedError
@@ -44,6 +46,7 @@ def test_claims_the_oldest_and_holds_its_price() -> None:
     kept = Assignment.objects.get()
     assert (kept.pk, kept.phone, kept.state, kept.fence) == (assignment.pk, oldest.phone, AssignmentState.ACTIVE, 1)
     assert kept.lease_expires_at == assignment.lease_expires_at > clock.now()
+    assert kept.hold is not None
     hold = Transfer.objects.get(pk=kept.hold)
     assert (hold.state, hold.amount_minor) == (TransferState.PENDING, PRICE)
     assert Contact.objects.get(pk=oldest.pk).state == ContactState.ASSIGNED
@@ -210,10 +213,16 @@ def test_without_money_the_campaign_stands_still_and_nothing_is_given_out() -> N
     first = services.claim_next(an_operator(), campaign)
     assert first is not None
     assert services.claim_next(an_operator(), campaign) is None
+    assert Campaign.objects.get().state == CampaignState.RUNNING  # the money may come back
+    assert why_idle(campaign).reasons[0].code == "funds_held"
+    assert first.hold is not None
+    ledger.post(first.hold)
+    assert services.claim_next(an_operator(), campaign) is None
     kept = Campaign.objects.get()
     assert (kept.state, kept.pause_reason) == (CampaignState.PAUSED, PauseReason.INSUFFICIENT_FUNDS)
     assert Assignment.objects.count() == 1
     assert Contact.objects.filter(state=ContactState.ASSIGNED).count() == 1
+    assert why_idle(kept).reasons[0].code == "no_funds"
 
 
 def test_a_paused_campaign_gives_nothing_out_even_to_an_old_page() -> None:
@@ -231,6 +240,7 @@ def test_release_gives_the_money_and_the_contact_back() -> None:
     assert assignment is not None
     assert services.release(assignment, "withdrawn")
     assert not services.release(assignment, "withdrawn")
+    assert assignment.hold is not None
     assert Transfer.objects.get(pk=assignment.hold).state == TransferState.VOIDED
     assert Contact.objects.get().state == ContactState.FRESH
     again = services.claim_next(operator, campaign)
