@@ -83,3 +83,7 @@ async def test_a_uri_says_its_transport_or_inherits_it() -> None:
     assert await resolver.uri_hops(SipUri.parse("sips:a@192.0.2.7")) == [
         Hop(Transport.TLS, "192.0.2.7", 5061, tls_name="192.0.2.7")
     ]
+    secure = Hop(Transport.TLS, "192.0.2.1", 5061, "sip.example", tls_verify=True)
+    assert await resolver.uri_hops(SipUri.parse("sip:192.0.2.2;transport=tls;lr"), like=secure) == [
+        Hop(Transport.TLS, "192.0.2.2", 5061, "sip.example")
+    ]

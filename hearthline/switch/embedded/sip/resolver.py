@@ -113,6 +113,9 @@ class Resolver:
             transport = like.transport if like is not None else Transport.UDP
         port = uri.port or default_port(transport)
         same = like is not None and like.transport is transport
+        name = uri.host if transport is Transport.TLS else ""
+        if like is not None and same and name and is_numeric(uri.host):
+            name = like.tls_name  # another machine of the same provider shows the provider's certificate
         return [
             like
             if like is not None and same and (like.host, like.port) == (address, port)
@@ -120,7 +123,7 @@ class Resolver:
                 transport,
                 address,
                 port,
-                tls_name=uri.host if transport is Transport.TLS else "",
+                tls_name=name,
                 tls_verify=like.tls_verify if like is not None and same else True,
             )
             for address in await self.addresses(uri.host)
