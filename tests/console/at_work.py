@@ -32,7 +32,8 @@ class AtWork:
             permissions=["microphone"],
             **options,
         )
-        context.add_cookies([{"name": "sessionid", "value": world.people[who], "url": world.url}])
+        if who:  # nobody: a guest without an account
+            context.add_cookies([{"name": "sessionid", "value": world.people[who], "url": world.url}])
         try:
             yield cls(world, context.new_page())
         finally:
@@ -98,6 +99,10 @@ class AtWork:
 
     def mode(self, text: str, *, timeout_s: float = 20) -> None:
         expect(self.page.locator("#strip-mode")).to_have_text(text, timeout=timeout_s * 1000)
+
+    def desk(self, text: str, *, timeout_s: float = 20) -> None:
+        """Where the manager's page stands."""
+        expect(self.page.locator("#desk-mode")).to_have_text(text, timeout=timeout_s * 1000)
 
     def sees(self, selector: str, text: str, *, timeout_s: float = 10) -> None:
         expect(self.page.locator(selector)).to_contain_text(text, timeout=timeout_s * 1000)

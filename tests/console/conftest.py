@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Playwright, sync_playwright
@@ -24,6 +25,7 @@ CAMPAIGNS = {
     "Two pages": [number("long_talker", 5)],
     "Looks": [number("long_talker", 6)],
     "Hand-over": [number("long_talker", 7)],
+    "Guest": [number("long_talker", 8)],
 }
 
 Opens = Callable[..., AtWork]
@@ -57,7 +59,7 @@ def at_work(world: World, browser: Browser, request: pytest.FixtureRequest) -> I
     opened: list[AtWork] = []
     with ExitStack() as stack:
 
-        def open_page(who: str, **options: object) -> AtWork:
+        def open_page(who: str, **options: Any) -> AtWork:
             page = stack.enter_context(AtWork.open(world, browser, who, **options))
             opened.append(page)
             return page

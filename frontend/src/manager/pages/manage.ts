@@ -1,6 +1,6 @@
 // The manager's page: rings, answers, briefs, talks. The same page serves a guest whose link opened one hand-over.
 import { EventStream, type ExchangeEvent } from "../../events/stream.ts";
-import { isDialogOpen, isTyping, listen } from "../../keys/bindings.ts";
+import { leaveField, listen } from "../../keys/bindings.ts";
 import { Line } from "../../line/line.ts";
 import { LinePanel, troubleSentence } from "../../line/panel.ts";
 import { audioContext, play } from "../../line/sounds.ts";
@@ -142,7 +142,7 @@ function heard(event: ExchangeEvent): void {
   } else if (event.name === "draft.saved" && handover && payload.attempt === handover.attempt) {
     handover.draft = { fields: { ...payload.fields }, notes: payload.notes ?? "" };
     desk.showDraft(handover);
-  } else if (payload.line === line.id && line.id) {
+  } else if (payload.line === line.id && line.id && line.state !== "opening") {
     if (event.name === "line.taken_over") {
       line.takenOver();
       desk.trouble(say("trouble_taken_over"));
@@ -223,15 +223,29 @@ byId("primary").addEventListener("click", primary);
 byId("decline").addEventListener("click", () => act("decline"));
 byId("hang-up").addEventListener("click", () => act("hang_up"));
 muteButton.addEventListener("click", () => act("mute"));
-listen(
-  { decline: "Escape", hang_up: "KeyH", mute: "KeyM" },
-  false,
-  { action: act, disposition: () => undefined, primary, save: () => void saveNotes(), help: () => undefined },
-  ["decline"],
-);
-window.addEventListener("keydown", (event) => {
-  if (event.key === "Escape" && isTyping(event.target) && !isDialogOpen()) (event.target as HTMLElement).blur();
+// Single keys can be switched off on this device (WCAG 2.2, 2.1.4); Enter and Esc stay.
+const keysOn = byId<HTMLInputElement>("keys-on");
+const KEYS_PREFERENCE = "hearthline.keys";
+let unlisten = (): void => undefined;
+
+function bindKeys(): void {
+  unlisten();
+  unlisten = listen(
+    { decline: "Escape", hang_up: "KeyH", mute: "KeyM" },
+    !keysOn.checked,
+    { action: act, disposition: () => undefined, primary, save: () => void saveNotes(), help: () => undefined },
+    ["decline"],
+  );
+  for (const mark of document.querySelectorAll<HTMLElement>("kbd[data-single]")) mark.hidden = !keysOn.checked;
+}
+
+keysOn.checked = localStorage.getItem(KEYS_PREFERENCE) !== "off";
+keysOn.addEventListener("change", () => {
+  localStorage.setItem(KEYS_PREFERENCE, keysOn.checked ? "on" : "off");
+  bindKeys();
 });
+bindKeys();
+window.addEventListener("keydown", leaveField);
 window.setInterval(() => desk.tick(mode, handover, Date.now() + clockSkewMs), 500);
 window.setInterval(() => {
   if (mode === "ringing") play("ring");
