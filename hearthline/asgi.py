@@ -20,12 +20,15 @@ Send = Callable[[Mapping[str, Any]], Awaitable[None]]
 
 _django = get_asgi_application()
 
-from hearthline.realtime.stream import with_streams  # noqa: E402 (Django must be set up first)
+from django.conf import settings  # noqa: E402 (Django must be set up first)
+
+from hearthline.realtime.stream import with_streams  # noqa: E402
+from hearthline.web.body_limit import with_body_limit  # noqa: E402
 
 READY_WITHIN_S = 8.0
 
 logger = logging.getLogger("hearthline.web")
-_pages = with_streams(_django)
+_pages = with_body_limit(with_streams(_django), settings.HEARTHLINE.max_upload_bytes)
 _callcontrol: asyncio.Task[None] | None = None
 
 
@@ -43,8 +46,6 @@ async def _live(receive: Receive, send: Send) -> None:
     """The lifespan protocol: call control begins before the first request is taken and ends after the last."""
     global _callcontrol
     await receive()
-    from django.conf import settings
-
     if settings.HEARTHLINE.callcontrol == "in_web":
         from hearthline.callcontrol.run import run_call_control
 

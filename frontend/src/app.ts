@@ -22,6 +22,20 @@ document.body.addEventListener("htmx:beforeSwap", (event) => {
   if (detail.xhr.status >= 400 && detail.xhr.getResponseHeader("HX-Retarget")) detail.shouldSwap = true;
 });
 
+// Whatever else went wrong on the way is said as well; a silent button is the worst answer.
+for (const name of ["htmx:sendError", "htmx:timeout", "htmx:responseError"]) {
+  document.body.addEventListener(name, (event) => {
+    const { xhr } = (event as CustomEvent).detail as { xhr?: XMLHttpRequest };
+    if (xhr?.getResponseHeader("HX-Retarget") || (event.target as Element).matches("[hx-trigger*=every]")) return;
+    const box = document.createElement("div");
+    box.className = "alert alert-danger";
+    const words = document.createElement("span");
+    words.textContent = (xhr?.status ? document.body.dataset.failed : document.body.dataset.unreachable) ?? "";
+    box.append(words);
+    document.querySelector("#messages")?.replaceChildren(box);
+  });
+}
+
 function closeMenus(except?: Node | null): void {
   for (const menu of document.querySelectorAll<HTMLDetailsElement>("details[data-menu][open]")) {
     if (!except || !menu.contains(except)) menu.open = false;

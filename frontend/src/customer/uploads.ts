@@ -31,11 +31,11 @@ export function watchUploads(live: Live, campaign: string): void {
     const input = zone.querySelector<HTMLInputElement>("input[type=file]");
     if (!input) return;
     input.files = files;
-    input.form?.requestSubmit();
+    send(input);
   });
   document.addEventListener("change", (event) => {
     const input = event.target as HTMLInputElement;
-    if (input.matches("[data-drop] input[type=file]") && input.files?.length) input.form?.requestSubmit();
+    if (input.matches("[data-drop] input[type=file]") && input.files?.length) send(input);
   });
   document.body.addEventListener("htmx:xhr:progress", (event) => {
     if (!(event.target as Element).matches("form[enctype]")) return;
@@ -47,6 +47,14 @@ export function watchUploads(live: Live, campaign: string): void {
   });
   live.on(["import.progressed"], (event) => progressed(event, campaign));
   live.onGap(() => reloadStep());
+}
+
+/** Send the chosen file, unless it is larger than the exchange takes: that is said before it has been sent in vain. */
+function send(input: HTMLInputElement): void {
+  const most = Number(input.dataset.maxBytes) || Number.POSITIVE_INFINITY;
+  const tooLarge = (input.files?.[0]?.size ?? 0) > most;
+  input.setCustomValidity(tooLarge ? (input.dataset.tooLarge ?? "") : "");
+  if (input.reportValidity()) input.form?.requestSubmit();
 }
 
 function dropZone(event: Event): HTMLElement | null {

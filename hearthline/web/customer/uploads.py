@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from typing import Any
 
+from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import FileResponse, HttpRequest, HttpResponse, HttpResponseBase, QueryDict
@@ -99,6 +100,7 @@ def step(campaign: Campaign) -> dict[str, Any]:
     waiting = next((upload for upload in imports if upload.state == ImportState.UPLOADED), None)
     context: dict[str, Any] = {
         "last_event": last_event,
+        "max_upload_bytes": settings.HEARTHLINE.max_upload_bytes,
         "contacts_tally": tallies.of(campaign.pk),
         "moving": [u for u in imports if u.state in (ImportState.QUEUED, ImportState.RUNNING)],
         "finished": [u for u in imports if u.state in (ImportState.DONE, ImportState.FAILED)],
