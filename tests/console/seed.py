@@ -102,8 +102,9 @@ def campaign_of(organisation: Organisation, owner: User, manager: User, name: st
             for k, t, kind, paid, retry in rows
         ],
     )
-    guest = {"name": "Gleb", "email": "gleb@example.org"}
-    taker = guest if name == "Guest" else {"name": "Boris", "user": manager}
+    guest: services.ManagerSpec = {"name": "Gleb", "email": "gleb@example.org"}
+    account: services.ManagerSpec = {"name": "Boris", "user": manager}
+    taker = guest if name == "Guest" else account
     services.set_managers(campaign=campaign, actor=owner, managers=[taker])
     for n, number in enumerate(numbers):
         contacts.add_contact(

@@ -16,6 +16,7 @@ from hearthline.calls import services
 from hearthline.calls.models import Shift
 from hearthline.calls.selectors import shift_history
 from hearthline.campaigns.gates import campaign_for_operator
+from hearthline.dialing.services import require_fit
 from hearthline.ledger.models import AccountKind
 from hearthline.ledger.selectors import available_of
 from hearthline.lib.errors import ExchangeError
@@ -48,6 +49,7 @@ def begin(request: HttpRequest) -> HttpResponse:
     assert isinstance(request.user, User)
     campaign = campaign_for_operator(request.user, request.POST.get("campaign", ""))
     try:
+        require_fit(request.user, campaign)
         services.begin_shift(operator=request.user, campaign=campaign)
     except ExchangeError as refusal:
         messages.error(request, str(refusal.sentence))
