@@ -162,6 +162,7 @@ def test_a_campaign_from_a_spreadsheet_to_its_start(
         page.get_by_text("row not understood").click()
     assert rejects.value.suggested_filename.startswith("contacts")
 
+    expect(page.locator("#script-variables")).to_contain_text("возраст")
     script = page.get_by_label("What the operator reads")
     script.fill("Good day, {{name}}! You are {{возрост}}.")
     expect(page.locator("#script-problems")).to_contain_text("Line 1: there is no column")

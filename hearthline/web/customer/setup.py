@@ -107,7 +107,7 @@ def preview(request: HttpRequest, id: uuid.UUID) -> HttpResponse:
     if campaign.state == CampaignState.DRAFT and text != campaign.script:
         services.change_campaign(campaign=campaign, actor=request.user, request=request, script=text)
         saved = True
-    context = {"campaign": campaign, **script_editor(request, campaign, text), "saved": saved}
+    context = {"campaign": campaign, **script_editor(request, campaign, text), "saved": saved, "with_variables": True}
     return render(request, "customer/_preview.html", context)
 
 

@@ -23,10 +23,13 @@ MAX_CAMPAIGNS = 12
 
 @dataclass(frozen=True, slots=True)
 class NodeView:
+    """The load as the node last told it (`switch.port.NodeLoad`); None: not told."""
+
     node: Node
     alive: bool
-    calls: int | None
     legs: int | None
+    cpu_percent: float | None
+    late_percent: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,4 +124,4 @@ def _money(currency: str) -> dict[str, int]:
 def _node(node: Node, now: datetime) -> NodeView:
     alive = node.heartbeat_at is not None and now - node.heartbeat_at < NODE_SILENT
     load = node.load if isinstance(node.load, dict) else {}
-    return NodeView(node, alive, load.get("calls"), load.get("legs"))
+    return NodeView(node, alive, load.get("legs"), load.get("cpu_percent"), load.get("late_tick_percent"))

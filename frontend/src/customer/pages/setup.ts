@@ -51,6 +51,8 @@ const refreshReady = paced(() => document.body.dispatchEvent(new CustomEvent("re
 document.body.addEventListener("htmx:afterSwap", (event) => {
   const id = (event.target as Element | null)?.id;
   if (id === "script-preview" || id === "contacts-step") refreshReady();
+  // New columns are new variables, and the first contact fills the preview.
+  if (id === "contacts-step") document.body.dispatchEvent(new CustomEvent("refresh-preview"));
 });
 
 const { campaign = "", after = "0" } = pageData();
