@@ -31,9 +31,9 @@ def signed_in(user: User) -> Client:
     return client
 
 
-def command(client: Client, name: str, **body: object) -> Any:
+def command(client: Client, verb: str, /, **body: object) -> Any:
     body = {"key": "11111111-aaaa", **body}
-    return client.post(reverse(f"operator:{name}"), json.dumps(body), content_type="application/json")
+    return client.post(reverse(f"operator:{verb}"), json.dumps(body), content_type="application/json")
 
 
 @pytest.mark.parametrize("campaigns", [1, 8])
