@@ -68,8 +68,6 @@ WITH RECURSIVE zones(zone) AS (
 )
 """  # noqa: S608 - table names of our own models
 
-_ZONES_ONLY = f"{_ZONES} SELECT zone FROM zones WHERE zone IS NOT NULL"  # noqa: S608 - as above
-
 _LOOK = f"""{_ZONES}
 SELECT zone, {
     ", ".join(
@@ -85,6 +83,18 @@ SELECT timezone, {", ".join("NULL" for _level in Priority)}, MIN(next_attempt_at
 WHERE prefer_operator_id = %(operator)s AND campaign_id = %(campaign)s AND {_WAITING} AND next_attempt_at <= %(now)s
 GROUP BY timezone
 """  # noqa: S608 - table names of our own models
+
+_LATER = f"""{_ZONES}
+SELECT zone, {
+    ", ".join(
+        f'''(
+  SELECT next_attempt_at FROM {{contact}} WHERE campaign_id = %(campaign)s AND {_WAITING} AND timezone = zone
+  AND priority = {level.value} AND next_attempt_at > %(now)s ORDER BY next_attempt_at LIMIT 1)'''
+        for level in Priority
+    )
+}
+FROM zones WHERE zone IS NOT NULL
+"""  # noqa: S608 - as above
 
 _LEVELS = [*(level.value for level in Priority), OWN]
 
@@ -151,7 +161,7 @@ _TABLES = {
     "donotcall": DoNotCall._meta.db_table,
 }
 
-_LOOK_STATEMENT, _ZONES_STATEMENT = _LOOK.format(**_TABLES), _ZONES_ONLY.format(**_TABLES)
+_LOOK_STATEMENT, _LATER_STATEMENT = _LOOK.format(**_TABLES), _LATER.format(**_TABLES)
 
 
 def look(*, campaign_id: uuid.UUID, operator_id: uuid.UUID, now: datetime) -> list[Queue]:
@@ -167,9 +177,14 @@ def look(*, campaign_id: uuid.UUID, operator_id: uuid.UUID, now: datetime) -> li
     return sorted(found, key=lambda queue: (queue.priority != OWN, -queue.priority, queue.due))
 
 
-def zones_of(campaign_id: uuid.UUID) -> list[str]:
-    """The time zones in which the campaign has waiting contacts; one step in the index for each."""
-    return [zone for (zone,) in rows_of(_ZONES_STATEMENT, {"campaign": _uuid(campaign_id)})]
+def later(*, campaign_id: uuid.UUID, now: datetime) -> dict[str, datetime | None]:
+    """The time zones in which the campaign has waiting contacts, each with when the next one there becomes due (None: all are
+    due)."""
+    rows = rows_of(_LATER_STATEMENT, {"campaign": _uuid(campaign_id), "now": _moment(now)})
+    return {
+        zone: min((at for moment in due if (at := _read_moment(moment)) is not None), default=None)
+        for zone, *due in rows
+    }
 
 
 def claim(
@@ -274,8 +289,10 @@ def _moment(value: datetime) -> Any:
 
 
 def _read_moment(value: Any) -> datetime | None:
-    if value is None or isinstance(value, datetime):
-        return value
-    parsed = parse_datetime(value)
-    assert parsed is not None
-    return parsed.replace(tzinfo=UTC)
+    """SQLite gives text or a moment without a zone, as it sees fit; both are UTC."""
+    if isinstance(value, str):
+        value = parse_datetime(value)
+    if value is None:
+        return None
+    assert isinstance(value, datetime)
+    return value if value.tzinfo else value.replace(tzinfo=UTC)

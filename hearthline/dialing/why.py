@@ -107,7 +107,7 @@ def _kept_back(campaign: Campaign, now: datetime) -> list[Reason]:
 def _queues(campaign: Campaign, now: datetime) -> tuple[int, list[Reason]]:
     """How many could be called now, and what keeps the other waiting ones back."""
     window = Window.of(campaign)
-    zones = claims.zones_of(campaign.pk)
+    zones = claims.later(campaign_id=campaign.pk, now=now)
     allowed = open_zones(window, frozenset(zones), now)
     waiting = Contact.objects.filter(campaign=campaign, state__in=(ContactState.FRESH, ContactState.RETRY))
     ready, _more = _bounded(waiting.filter(timezone__in=allowed, next_attempt_at__lte=now))
@@ -118,15 +118,10 @@ def _queues(campaign: Campaign, now: datetime) -> tuple[int, list[Reason]]:
         opens = [at for zone in closed if (at := next_opening(window, zone, now)) is not None]
         sentence = _counted(count, "outside_window")
         reasons.append(Reason("outside_window", count, sentence, min(opens, default=None), more))
-    later = waiting.filter(timezone__in=allowed, next_attempt_at__gt=now)
-    first = [
-        at
-        for zone in allowed
-        if (at := later.filter(timezone=zone).aggregate(at=Min("next_attempt_at"))["at"]) is not None
-    ]
-    if first:
-        count, more = _bounded(later)
-        reasons.append(Reason("not_due", count, _counted(count, "not_due"), min(first), more))
+    first = min((at for zone in allowed if (at := zones[zone]) is not None), default=None)
+    if first is not None:
+        count, more = _bounded(waiting.filter(timezone__in=allowed, next_attempt_at__gt=now))
+        reasons.append(Reason("not_due", count, _counted(count, "not_due"), first, more))
     return ready, reasons
 
 
