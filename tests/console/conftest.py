@@ -25,6 +25,7 @@ CAMPAIGNS = {
     "Two pages": [number("long_talker", 5)],
     "Looks": [number("long_talker", 6)],
     "Hand-over": [number("long_talker", 7)],
+    "Network": [number("long_talker", 9)],
     "Guest": [number("long_talker", 8)],
 }
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from playwright.sync_api import expect
 
@@ -182,3 +184,29 @@ def test_the_pages_have_no_barriers(at_work: Opens) -> None:
             elsa.press("Escape")
         assert {place: lines for place, lines in found.items() if lines} == {}
         assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"), "no sideways scrolling"
+
+
+def test_a_lost_network_loses_neither_the_call_nor_a_word(at_work: Opens) -> None:
+    gerda = at_work("Gerda")
+    page = gerda.page
+    offers: list[str] = []
+    page.on("response", lambda response: offers.append(response.url) if "line/open" in response.url else None)
+    gerda.begin_with_line("Network")
+    gerda.talk()
+    assert len(offers) == 1
+    page.context.set_offline(True)
+    gerda.press("n")
+    page.keyboard.type("written without a network")
+    gerda.sees("[data-draft-mark]", "not sent yet", timeout_s=20)
+    page.context.set_offline(False)
+    gerda.sees("[data-draft-mark]", "Saved", timeout_s=30)
+    expect(page.locator("#line-state")).to_have_text("Line open", timeout=20_000)
+    deadline = time.monotonic() + 20
+    while len(offers) < 2:
+        assert time.monotonic() < deadline, "the page did not restart ICE when the network came back"
+        page.wait_for_timeout(100)
+    gerda.mode("Talking")
+    gerda.hears_a_voice()
+    gerda.press("Escape")
+    gerda.press("h")
+    gerda.mode("Wrap-up")

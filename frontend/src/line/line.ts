@@ -176,9 +176,19 @@ export class Line {
   private async negotiate(peer: RTCPeerConnection, iceRestart: boolean): Promise<void> {
     await peer.setLocalDescription(await peer.createOffer({ iceRestart }));
     await gathered(peer);
-    const { line, answer } = await this.handlers.open(peer.localDescription?.sdp ?? "", this.id);
+    const { line, answer } = await this.ask(peer);
     this.id = line;
     await peer.setRemoteDescription({ type: "answer", sdp: answer });
+  }
+
+  /** An offer that did not reach the exchange is taken back: the connection goes on as it was, and the next one is asked anew. */
+  private async ask(peer: RTCPeerConnection): Promise<{ line: string; answer: string }> {
+    try {
+      return await this.handlers.open(peer.localDescription?.sdp ?? "", this.id);
+    } catch (error) {
+      if (peer.currentRemoteDescription) await peer.setLocalDescription({ type: "rollback" });
+      throw error;
+    }
   }
 
   private connectionChanged(peer: RTCPeerConnection): void {

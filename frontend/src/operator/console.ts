@@ -17,7 +17,7 @@ import { newsOf, savedSentence } from "./news.ts";
 import type { ConsoleState } from "./state.ts";
 import { applyEvent, changesEverything, mergeState } from "./state.ts";
 import { Strip } from "./strip.ts";
-import { Worksheet } from "./worksheet.ts";
+import { type Draft, type Kept, Worksheet } from "./worksheet.ts";
 
 export type Command =
   | "state"
@@ -181,8 +181,9 @@ export class Console {
   }
 
   private heardOfLine(event: ExchangeEvent): void {
-    // while the line is being opened anew, what happens to the former one is no news
-    if (event.payload["line"] !== this.line.id || this.line.id === "" || this.line.state === "opening") return;
+    if (event.payload["line"] !== this.line.id || this.line.id === "") return;
+    // while the line is being opened anew, the end of the former one is no news
+    if (event.name === "line.closed" && this.line.state !== "open") return;
     const reason = String(event.payload["reason"] ?? "");
     if (event.name === "line.taken_over") {
       this.line.takenOver();
@@ -399,15 +400,16 @@ export class Console {
 
   // --- writing ------------------------------------------------------------------------------------------------------
 
-  private async saveDraft(draft: { fields: Record<string, unknown>; notes: string }): Promise<boolean> {
+  private async saveDraft(draft: Draft): Promise<Kept> {
     const { call } = this.state;
-    if (!call || call.phase === "closed") return false;
+    if (!call || call.phase === "closed") return "when_it_begins";
     try {
       await post(this.urls.draft, { attempt: call.attempt, ...draft }, { keepalive: true });
-      return true;
+      return "kept";
     } catch (error) {
-      if (error instanceof Refusal && error.answered) this.strip.trouble("draft", error.message);
-      return false;
+      if (!(error instanceof Refusal && error.answered)) return "later";
+      this.strip.trouble("draft", error.message);
+      return "refused";
     }
   }
 

@@ -6,7 +6,11 @@ export interface Draft {
   notes: string;
 }
 
+/** What became of a draft; `when_it_begins`: there is no call yet to keep it with. */
+export type Kept = "kept" | "when_it_begins" | "later" | "refused";
+
 const SAVE_AFTER_MS = 500;
+const TRY_AGAIN_MS = 4000;
 const STORE = "hearthline.draft.";
 
 export class Worksheet {
@@ -16,7 +20,7 @@ export class Worksheet {
 
   constructor(
     private readonly root: HTMLElement,
-    private readonly save: (draft: Draft) => Promise<boolean>,
+    private readonly save: (draft: Draft) => Promise<Kept>,
     private readonly chosen: () => void,
   ) {
     root.addEventListener("input", () => this.typed());
@@ -99,8 +103,9 @@ export class Worksheet {
     if (!this.dirty || !this.assignment) return;
     this.dirty = false;
     const kept = await this.save(this.read());
-    if (!kept) this.dirty = true;
-    this.mark(kept ? "draft_saved" : "draft_kept_here");
+    if (kept !== "kept") this.dirty = true;
+    if (kept === "later") this.timer = window.setTimeout(() => void this.flush(), TRY_AGAIN_MS);
+    this.mark(kept === "kept" ? "draft_saved" : "draft_kept_here");
   }
 
   /** The result is being saved as a whole: the draft of it has nothing to add. */
