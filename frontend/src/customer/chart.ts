@@ -56,8 +56,15 @@ export class HourChart {
       paths: bars(size),
       points: { show: false },
     });
-    const hourOf = new Intl.DateTimeFormat(language, { hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
-    const dayOf = new Intl.DateTimeFormat(language, { day: "numeric", month: "short" });
+    const timeZone = this.holder.dataset.zone ?? "UTC";
+    const hourOf = new Intl.DateTimeFormat(language, {
+      hour: "2-digit",
+      minute: "2-digit",
+      hourCycle: "h23",
+      timeZone,
+    });
+    const dayOf = new Intl.DateTimeFormat(language, { day: "numeric", month: "short", timeZone });
+    const isMidnight = (at: number): boolean => uPlot.tzDate(new Date(at * 1000), timeZone).getHours() === 0;
     const axis = {
       stroke: ink,
       grid: { stroke: edge, width: 1 },
@@ -69,6 +76,7 @@ export class HourChart {
         width: this.holder.clientWidth,
         height: HEIGHT,
         legend: { show: false },
+        tzDate: (at) => uPlot.tzDate(new Date(at * 1000), timeZone),
         cursor: { show: false },
         padding: [12, 8, 0, 0],
         scales: {
@@ -79,8 +87,8 @@ export class HourChart {
           {
             ...axis,
             grid: { show: false },
-            values: (_plot, ticks) =>
-              ticks.map((at) => (new Date(at * 1000).getHours() === 0 ? dayOf : hourOf).format(at * 1000)),
+            incrs: [1, 2, 3, 6, 12, 24].map((count) => count * 3600),
+            values: (_plot, ticks) => ticks.map((at) => (isMidnight(at) ? dayOf : hourOf).format(at * 1000)),
           },
           {
             ...axis,
@@ -109,6 +117,7 @@ export class HourChart {
       hour: "2-digit",
       minute: "2-digit",
       hourCycle: "h23",
+      timeZone: this.holder.dataset.zone ?? "UTC",
     });
     this.rows.replaceChildren(
       ...hours.map((hour, index) => {
