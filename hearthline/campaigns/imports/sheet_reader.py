@@ -240,15 +240,25 @@ def _delimiter(text: str) -> str:
     if len(lines) > 1:
         lines.pop()  # may be cut
 
-    def evenness(delimiter: str) -> tuple[float, int]:
+    def likeness(delimiter: str) -> tuple[bool, float, int, int]:
         widths = [len(row) for row in csv.reader(lines, delimiter=delimiter) if row]
         usual = max(set(widths), key=widths.count, default=1)
-        return (widths.count(usual) / len(widths) if usual > 1 else 0.0, usual)
+        if usual == 1:
+            return False, 0.0, 0, 1
+        # by the wrong one, quotation marks end in the middle of a cell, or swallow whole rows
+        return _is_strict(lines, delimiter), widths.count(usual) / len(widths), len(widths), usual
 
     try:
-        return max(DELIMITERS, key=evenness)
+        return max(DELIMITERS, key=likeness)
     except csv.Error:
         return ";"
+
+
+def _is_strict(lines: list[str], delimiter: str) -> bool:
+    try:
+        return all(True for _row in csv.reader(lines, delimiter=delimiter, strict=True))
+    except csv.Error:
+        return False
 
 
 if __name__ == "__main__":
