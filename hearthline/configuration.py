@@ -13,6 +13,8 @@ from typing import Literal
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from hearthline.realtime.sockets import address
+
 ROOT = Path(__file__).resolve().parent.parent
 
 
@@ -78,7 +80,7 @@ class Configuration(BaseSettings):
     @property
     def engine_socket(self) -> Path:
         """Where the embedded engine serves the switch port."""
-        return self.run_folder / "engine.sock"
+        return Path(address(self.run_folder, "engine.sock"))
 
     @property
     def recordings_folder(self) -> Path:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
-from asgiref.sync import sync_to_async
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 from django.db.utils import Error as DatabaseError
@@ -58,9 +57,8 @@ def look_at_data(configuration: Configuration) -> Iterator[Finding]:
         )
 
 
-async def look_at_trunks(configuration: Configuration, switch: EmbeddedSwitch) -> list[Finding]:
-    """Each active trunk is asked whether it takes our password."""
-    rows = await sync_to_async(lambda: list(Trunk.objects.filter(active=True)))()
+async def look_at_trunks(configuration: Configuration, switch: EmbeddedSwitch, rows: Sequence[Trunk]) -> list[Finding]:
+    """Each trunk in use is asked whether it takes our password."""
     if not rows:
         remedy = (
             "Run: hearthline trunk add NAME --host sip.provider.example --username … (or under Trunks in the pages)"

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
-from collections.abc import Callable, Iterable
-
-from asgiref.sync import sync_to_async
+from collections.abc import Callable, Iterable, Sequence
 
 from hearthline.callcontrol.trunks import as_port
 from hearthline.calls.models import Trunk
@@ -38,7 +36,8 @@ def examine(configuration: Configuration, *, call: str, trunk: str, country: str
     tell([database])
     if database.state is State.GOOD:
         tell(look_at_data(configuration))
-        called = asyncio.run(_with_switch(configuration, call, trunk, country, tell, say))
+        rows = list(Trunk.objects.filter(active=True))
+        called = asyncio.run(_with_switch(configuration, rows, Wish(call, trunk, country), tell, say))
     else:
         called = not call
     missing = [f for f in findings if f.state is State.MISSING]
@@ -75,11 +74,19 @@ def _engine(configuration: Configuration) -> EngineConfig:
     return EngineConfig(sip_bind=configuration.sip_bind, sip_advertise=configuration.sip_advertise)
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class Wish:
+    """A real call to make: the number as a person writes it ("": none), through which trunk, of which country."""
+
+    number: str
+    trunk: str
+    country: str
+
+
 async def _with_switch(
     configuration: Configuration,
-    call: str,
-    trunk: str,
-    country: str,
+    rows: Sequence[Trunk],
+    wish: Wish,
     tell: Callable[[Iterable[Finding]], None],
     say: Say,
 ) -> bool:
@@ -87,28 +94,28 @@ async def _with_switch(
     try:
         await switch.start()
     except OSError as error:
-        tell([Finding("telephone side", State.MISSING, f"{configuration.sip_bind} cannot be used: {error.strerror}.",
-                      "Set HEARTHLINE_SIP_BIND to an address of this machine.")])  # fmt: skip
+        sentence = f"{configuration.sip_bind} cannot be used: {error.strerror}."
+        remedy = "Set HEARTHLINE_SIP_BIND to an address of this machine."
+        tell([Finding("telephone side", State.MISSING, sentence, remedy)])
         return False
     try:
-        tell(await look_at_trunks(configuration, switch))
-        return await _call(switch, configuration, call, trunk, country, say) if call else True
+        tell(await look_at_trunks(configuration, switch, rows))
+        return await _call(switch, configuration, rows, wish, say) if wish.number else True
     finally:
         await switch.close()
 
 
 async def _call(
-    switch: EmbeddedSwitch, configuration: Configuration, call: str, name: str, country: str, say: Say
+    switch: EmbeddedSwitch, configuration: Configuration, rows: Sequence[Trunk], wish: Wish, say: Say
 ) -> bool:
     try:
-        number = parse_phone(call, country)
+        number = parse_phone(wish.number, wish.country)
     except PhoneNumberError as error:
-        say(f"{call} cannot be called ({error.reason}). Write it with its country, for example +7 916 123-45-67.")
+        say(f"This number cannot be called ({error.reason}). Write it with its country, such as +7 916 123-45-67.")
         return False
-    rows = Trunk.objects.filter(active=True, **({"name": name} if name else {}))
-    row = await sync_to_async(rows.first)()
+    row = next((row for row in rows if wish.trunk in ("", row.name)), None)
     if row is None:
-        say(f"There is no trunk{f' named {name}' if name else ''} in use.")
+        say(f"There is no trunk{f' named {wish.trunk}' if wish.trunk else ''} in use.")
         return False
     say("")
     say(f"Calling {masked(number.e164)} through {row.name} as {row.caller_id or '(no caller ID)'}:")

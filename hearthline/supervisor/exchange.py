@@ -15,8 +15,6 @@ from hearthline.supervisor.child import Child
 from hearthline.supervisor.health import answers_http, engine_answers
 from hearthline.switch.embedded.config import ConfigError, EngineConfig
 
-LONGEST_SOCKET_PATH = 100  # bytes; sun_path holds 108 (unix(7)) and names are added to the folder
-
 
 class CannotRunError(Exception):
     """Why the exchange cannot start here, with what to do about it."""
@@ -76,11 +74,6 @@ def check_folder(configuration: Configuration) -> IO[str]:
     folder = configuration.run_folder
     folder.mkdir(parents=True, exist_ok=True)
     folder.chmod(0o700)
-    if len(os.fsencode(folder)) > LONGEST_SOCKET_PATH - 30:
-        raise CannotRunError(
-            f"The path of the data folder is too long for Unix sockets: {folder}\n"
-            "Choose a shorter one: HEARTHLINE_DATA=/var/lib/hearthline hearthline up"
-        )
     lock = (folder / "up.lock").open("a+")
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
