@@ -7,8 +7,10 @@ shown as it comes and kept in test-results/pytest.log.
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 from check import check_all
@@ -23,7 +25,16 @@ def pytest(arguments: list[str]) -> str:
     """Returns pytest's last line, "412 passed in 300.12s"."""
     RESULTS.mkdir(exist_ok=True)
     log = RESULTS / "pytest.log"
-    command = [sys.executable, "-m", "pytest", f"--junitxml={RESULTS / 'pytest.xml'}", *arguments]
+    # a short place: the paths of Unix sockets have 107 bytes, baresip's recordings not many more
+    place = Path(tempfile.mkdtemp(prefix="hl-"))
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        f"--junitxml={RESULTS / 'pytest.xml'}",
+        f"--basetemp={place}",
+        *arguments,
+    ]
     last = ""
     with log.open("w") as kept:
         process = subprocess.Popen(
@@ -36,6 +47,7 @@ def pytest(arguments: list[str]) -> str:
             kept.write(line)
             last = line.strip(" =\n") or last
         status = process.wait(timeout=LONGEST_S)
+    shutil.rmtree(place, ignore_errors=True)
     if status:
         raise StepError(f"{last} (the whole of it: {log.relative_to(ROOT)})")
     return last
