@@ -65,7 +65,7 @@ test("what happened, in words", () => {
   });
   const tell = (name: string, payload: Record<string, unknown>) => newsOf({ id: 1, name, at: 0, payload });
   assert.equal(tell("call.ended", { by: "contact", answered: true }).note, "The contact hung up.");
-  assert.equal(tell("call.ended", { by: "contact", answered: false }).note, "");
+  assert.equal(tell("call.ended", { by: "contact", answered: false }).note, undefined);
   assert.equal(tell("call.wrapped_up", { outcome: "busy", retry_at: null }).note, "Busy. Gone.");
   assert.equal(tell("call.wrapped_up", { outcome: "", disposition: 3 }).note, undefined);
   assert.equal(tell("handover.declined", { manager_name: "Boris" }).note, "Boris declined.");
