@@ -57,6 +57,10 @@ def test_a_declined_hand_over_is_told_to_both_and_the_next_one_is_talked_through
     operator.press("Enter")  # the primary action completes
     operator.mode("Handed over")
     manager.desk("Talking")
+    manager.page.reload()
+    expect(manager.page.locator("#line-state")).to_have_text("Line open", timeout=20_000)
+    manager.desk("Talking")
+    manager.hears_a_voice(seconds=0.5)  # the contact is still there
     assert number("long_talker", 7)[1:] not in manager.page.content()
     manager.page.get_by_label("Single keys work").uncheck()
     manager.press("h")

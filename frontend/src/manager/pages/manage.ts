@@ -18,6 +18,7 @@ interface Settings {
 
 const RING_EVERY_MS = 2_000;
 const NOTES_PAUSE_MS = 600;
+const OWN_LINE = "hearthline.line";
 
 loadTexts("texts");
 const settings = readJson<Settings>("settings");
@@ -35,6 +36,11 @@ let clockSkewMs = 0;
 let refreshing: Promise<void> | undefined;
 let refreshAgain = false;
 
+/** This tab's line, also after a reload; one that is open on another page is left there until it is asked for here. */
+function ownLine(state: Partial<ManagerState>): string {
+  return state.line && state.line.id === sessionStorage.getItem(OWN_LINE) ? state.line.id : "";
+}
+
 const address = (name: string): string => settings.addresses[name] ?? "";
 
 const linePanel = new LinePanel(
@@ -48,6 +54,7 @@ const line = new Line(
     close: (id) => post<void>(address("close_line"), { line: id }, { keepalive: true }),
     state: (state) => {
       linePanel.state(state, line.muted);
+      if (state === "open") sessionStorage.setItem(OWN_LINE, line.id);
       render();
     },
     microphone: (media) => void linePanel.microphone(media),
@@ -55,7 +62,7 @@ const line = new Line(
     failed: (refusal) => desk.trouble(refusal.message),
     quality: (quality) => linePanel.measured(quality),
   },
-  readJson<Partial<ManagerState>>("state").line?.id ?? "",
+  ownLine(readJson<Partial<ManagerState>>("state")),
 );
 
 // --- what is shown ---------------------------------------------------------------------------------------------------
@@ -273,8 +280,9 @@ async function begin(): Promise<void> {
     ended: (reason) => desk.trouble(say(`trouble_${reason}`)),
   });
   window.addEventListener("pagehide", () => stream?.close());
-  // a reload in mid-conversation: the line and the talk come back by themselves
-  if (line.id && (mode === "briefing" || mode === "talking")) void openLine();
+  // after a reload the line, and a conversation on it, come back by themselves; a guest's state is known only now
+  line.id ||= ownLine(state);
+  if (line.id) void openLine();
   render();
 }
 
