@@ -291,7 +291,8 @@ def manager_lost(turn: Turn, event: ev.HungUp) -> None:
             )
         take_back(turn, event.at, outcome)
     elif state.ending is None:
-        if manager.via is Via.LINE and event.by is ev.Cut.SWITCH:  # a browser that was lost may come back
+        # a browser that was lost may come back, and so may one that said goodbye: a reload says it too
+        if manager.via is Via.LINE and event.by is not ev.Cut.LOCAL:
             turn.start("manager_gone", event.at + state.limits.grace_s, keep=True)
             return
         end_contact(turn, event.at, EndedBy.MANAGER, EndReason.ASKED)
