@@ -38,7 +38,7 @@ def world() -> Iterator[World]:
         yield running_world
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def play() -> Iterator[Playwright]:
     with sync_playwright() as playwright:
         yield playwright

@@ -1,0 +1,140 @@
+"""Pages: what owners and operators open all day, on a campaign of a million contacts with two hundred thousand results.
+
+PostgreSQL started by the bench; each page is asked for through Django's whole stack (middleware, gate, queries, template),
+without the network. The bar: at most ten queries each, and 95 of 100 within 50 ms.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from typing import Any
+
+from bench.figure import Figure
+from tests import postgresql
+
+CONTACTS = int(os.environ.get("BENCH_CONTACTS", "1_000_000"))
+RESULTS = CONTACTS // 5
+TIMES = 60
+MOST_QUERIES = 10
+SLOWEST_MS = 50.0
+
+
+def figures() -> Iterator[Figure]:
+    with postgresql.running() as server:
+        server_url = f"postgresql://hearthline@127.0.0.1:{server.port}/postgres"
+        environment = {
+            **os.environ,
+            "HEARTHLINE_DATABASE_URL": server_url,
+            "HEARTHLINE_DATA": tempfile.mkdtemp(prefix="hearthline-bench-"),
+            "DJANGO_SETTINGS_MODULE": "hearthline.settings",
+        }
+        done = subprocess.run(
+            [sys.executable, "-m", "bench.pages"], env=environment, stdout=subprocess.PIPE, check=True
+        )
+    for page in json.loads(done.stdout.decode().strip().splitlines()[-1]):
+        fast = page["p95_ms"] <= SLOWEST_MS and page["queries"] <= MOST_QUERIES
+        yield Figure(
+            f"{page['name']}, a million contacts, p95",
+            f"{page['p95_ms']:.1f} ms",
+            f"{SLOWEST_MS:.0f} ms, {MOST_QUERIES} queries",
+            fast,
+            f"{page['queries']} queries; median {page['median_ms']:.1f} ms",
+        )
+
+
+def _measure() -> list[dict[str, Any]]:
+    import django
+
+    django.setup()
+    from django.core.management import call_command
+    from django.test import Client
+    from django.test.utils import setup_test_environment
+
+    call_command("migrate", verbosity=0)
+    setup_test_environment()
+    campaign, owner, operator = _seed()
+    asks = [
+        ("the owner's list of campaigns", owner, "/campaigns/"),
+        ("the campaign's page", owner, f"/campaigns/{campaign}/"),
+        ("its results by outcome", owner, f"/campaigns/{campaign}/results?reached=yes"),
+        ("why is nothing dialling", owner, f"/campaigns/{campaign}/why"),
+        ("the owner's balance", owner, "/balance/"),
+        ("the operator's choice of work", operator, "/work/"),
+        ("the operator's console", operator, "/work/shift/"),
+    ]
+    measured = []
+    for name, person, address in asks:
+        client = Client()
+        client.force_login(person, backend="django.contrib.auth.backends.ModelBackend")
+        measured.append({"name": name, **_asked(client, address)})
+    return measured
+
+
+def _asked(client: Any, address: str) -> dict[str, float]:
+    from django.db import connection
+
+    for _ in range(3):  # templates compiled, pages of the database in memory
+        reply = client.get(address)
+        assert reply.status_code == 200, (address, reply.status_code)
+    asked: list[str] = []
+    with connection.execute_wrapper(lambda run, sql, *rest: (asked.append(sql), run(sql, *rest))[1]):
+        client.get(address)
+    took = []
+    for _ in range(TIMES):
+        began = time.perf_counter()
+        client.get(address).getvalue()
+        took.append((time.perf_counter() - began) * 1000)
+    took.sort()
+    return {
+        "queries": sum(not sql.startswith(("SAVEPOINT", "RELEASE")) for sql in asked),
+        "median_ms": took[TIMES // 2],
+        "p95_ms": took[int(TIMES * 0.95)],
+    }
+
+
+def _seed() -> tuple[str, Any, Any]:
+    from django.db import connection
+
+    from hearthline.calls.services import begin_shift
+    from hearthline.campaigns.models import CampaignState
+    from hearthline.people.models import Membership, MembershipLevel, Role, User
+    from tests.campaigns.worlds import a_campaign, an_organisation
+
+    organisation = an_organisation(balance=10**9)
+    campaign = a_campaign(organisation)
+    type(campaign).objects.filter(pk=campaign.pk).update(state=CampaignState.RUNNING)
+    agreed = campaign.dispositions.order_by("key").first()
+    owner = User.objects.create_user("owner@bench.example", name="Olga", role=Role.CUSTOMER)
+    Membership.objects.create(organisation=organisation, user=owner, level=MembershipLevel.OWNER)
+    operator = User.objects.create_user(
+        "operator@bench.example", name="Anna", role=Role.OPERATOR, spoken_languages=["ru", "en"]
+    )
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"""INSERT INTO campaigns_contact (id, campaign_id, phone, name, data, timezone, state, block_reason, attempts,
+                  next_attempt_at, row_number, priority, fence, created_at, outcome, result, notes, talk_ms,
+                  disposition_id, disposed_at)
+                SELECT gen_random_uuid(), %s, '+7916' || lpad(n::text, 7, '0'), 'Contact ' || n, '{{"age": "54"}}',
+                  'Europe/Moscow', CASE WHEN n <= {RESULTS} THEN 'done' ELSE 'fresh' END, '', 0,
+                  now() - interval '1 hour' + n * interval '1 microsecond', n, 0, 0, now(), '', '{{}}',
+                  CASE WHEN n <= {RESULTS} THEN 'asked about the price' ELSE '' END,
+                  CASE WHEN n <= {RESULTS} THEN 60000 ELSE 0 END,
+                  CASE WHEN n <= {RESULTS} THEN %s END,
+                  CASE WHEN n <= {RESULTS} THEN now() - n * interval '1 second' END
+                FROM generate_series(1, {CONTACTS}) n""",
+            [campaign.pk, agreed.pk if agreed else None],
+        )
+        cursor.execute("ANALYZE")
+    campaign.refresh_from_db()
+    begin_shift(operator=operator, campaign=campaign)
+    return str(campaign.pk), owner, operator
+
+
+if __name__ == "__main__":
+    print(json.dumps(_measure()))
