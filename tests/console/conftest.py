@@ -44,7 +44,7 @@ def play() -> Iterator[Playwright]:
         yield playwright
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser(play: Playwright, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
     voice = tone(tmp_path_factory.mktemp("voice") / "tone.wav", 440)
     arguments = [*ARGUMENTS, f"--use-file-for-fake-audio-capture={voice}"]
