@@ -96,7 +96,7 @@ async def _everybody(base: str, clock: PeerClock, shift: Shift) -> None:
             if isinstance(outcome, BaseException):
                 why = str(outcome) or type(outcome).__name__
                 shift.troubles.append(f"{BY_KEY[work.person].name} had to stop: {why}")
-        await _last_handover_over(shift.attempts)
+        await _all_told(shift.attempts)
     finally:
         managing.cancel()
         await asyncio.gather(managing, return_exceptions=True)
@@ -131,12 +131,12 @@ def _teller(shift: Shift) -> Callable[[str], Awaitable[None]]:
     return told
 
 
-async def _last_handover_over(attempts: list[UUID]) -> None:
-    """The manager may still be talking with the contact."""
-    for _ in range(100):
-        if not await HandOver.objects.filter(
-            attempt__in=attempts, state=HandOverState.COMPLETED, ended_at=None
-        ).aexists():
+async def _all_told(attempts: list[UUID]) -> None:
+    """The manager may still be talking with the contact, the last recording may still be written."""
+    handovers = HandOver.objects.filter(attempt__in=attempts, state=HandOverState.COMPLETED, ended_at=None)
+    recordings = Recording.objects.filter(attempt__in=attempts, duration_ms=None)
+    for _ in range(150):
+        if not await handovers.aexists() and not await recordings.aexists():
             return
         await asyncio.sleep(0.2)
 

@@ -8,6 +8,7 @@ import re
 from pathlib import Path
 
 LONGEST_PATH = 100  # sun_path holds 104 (BSD) to 108 (Linux) bytes with its zero
+LONGEST_NAME = 48
 
 
 def private_folder(path: Path) -> Path:
@@ -19,12 +20,11 @@ def private_folder(path: Path) -> Path:
 def address(folder: Path, name: str) -> str:
     """Where the socket `name` of this folder is.
 
-    A path too long for `sun_path` is replaced by one in the temporary folder, the same for every process of this
-    installation and user: a data folder may lie deep.
+    A folder too deep for `sun_path` is replaced by one in the temporary folder, the same for every process of this
+    installation and user. The longest name decides, not this one: whoever looks for sockets must find all in one place.
     """
-    path = str(folder / name)
-    if len(os.fsencode(path)) <= LONGEST_PATH:
-        return path
+    if len(os.fsencode(folder)) + 1 + LONGEST_NAME <= LONGEST_PATH:
+        return str(folder / name)
     digest = hashlib.sha256(os.fsencode(folder)).hexdigest()[:12]
     short = private_folder(Path("/tmp") / f"hearthline-{os.getuid()}-{digest}")  # noqa: S108 (0700, checked below)
     status = short.lstat()

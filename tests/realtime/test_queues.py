@@ -13,12 +13,14 @@ import pytest
 
 from hearthline.lib.errors import UnavailableError
 from hearthline.realtime.local import LocalBus
+from hearthline.realtime.sockets import address, socket_name
 
 SERVER = """
 import asyncio, sys, django
 from pathlib import Path
 django.setup()
 from hearthline.realtime.local import LocalBus
+from hearthline.realtime.sockets import address, socket_name
 async def main():
     async def handler(message):
         if message["n"] < 0:
@@ -26,7 +28,7 @@ async def main():
         return {"doubled": message["n"] * 2}
     task = asyncio.create_task(LocalBus(Path(sys.argv[1]), Path(sys.argv[1]) / "run").serve("callcontrol:x", handler))
     await asyncio.sleep(0)
-    while not list((Path(sys.argv[1]) / "run").glob("queue-*.sock")):
+    while not Path(address(Path(sys.argv[1]) / "run", socket_name("queue", "callcontrol:x"))).exists():
         await asyncio.sleep(0.01)
     print("serving", flush=True)
     await task
@@ -124,7 +126,7 @@ async def test_garbage_on_the_socket_does_no_harm(bus: LocalBus, tmp_path: Path)
 
     task = asyncio.create_task(bus.serve("q", handler))
     await _until_served(bus, "q")
-    path = next((tmp_path / "run").glob("queue-*.sock"))
+    path = address(tmp_path / "run", socket_name("queue", "q"))
     for garbage in (b"\xff\xff\xff\xff", b"\0\0\0\x02[]", b"\0\0\0\x05{oops", b"\0"):
         reader, writer = await asyncio.open_unix_connection(str(path))
         writer.write(garbage)
