@@ -48,12 +48,13 @@ def server(tmp_path: Path) -> Iterator[subprocess.Popen[bytes]]:
     process = subprocess.Popen(
         [sys.executable, "-c", SERVER, str(tmp_path)], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
     )
-    assert process.stdout is not None
-    assert process.stdout.readline() == b"serving\n"
-    yield process
-    process.kill()
-    process.wait()
-    process.stdout.close()
+    try:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"serving\n"
+        yield process
+    finally:
+        process.kill()
+        process.communicate()
 
 
 async def test_another_process_answers_many_at_once(bus: LocalBus, server: subprocess.Popen[bytes]) -> None:
