@@ -28,7 +28,7 @@ def pytest(arguments: list[str]) -> str:
     tried once more, alone on the machine; only what fails again has failed. Both logs are kept, and it is said aloud.
     """
     RESULTS.mkdir(exist_ok=True)
-    status, last = _run_pytest(arguments, RESULTS / "pytest.log")
+    status, last = _run_pytest(["--cache-clear", *arguments], RESULTS / "pytest.log")
     if status == 1:  # tests failed; anything else (a broken collection, an interrupt) is not tried again
         print(f"pytest: {last}; the failed ones once more, one at a time", flush=True)
         status, again = _run_pytest(

@@ -101,8 +101,8 @@ def person(play: Playwright, exchange: Exchange, voice: Path | None = None) -> I
         browser.close()
 
 
-def open_shift(operator: Person) -> None:
-    operator.sign_in("operator@example.org")
+def open_shift(operator: Person, email: str = "operator@example.org") -> None:
+    operator.sign_in(email)
     operator.page.goto("/work/")
     operator.page.get_by_role("button", name="Work on this").click()
     operator.sees("#strip-mode", "No line")

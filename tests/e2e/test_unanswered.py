@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from typing import Any
 
 import pytest
 from playwright.sync_api import Playwright
@@ -22,11 +22,15 @@ EXPECTED = [  # number, what the operator reads, outcome, state of the contact a
 ]
 
 
-def test_what_does_not_become_a_conversation_is_told_and_costs_nothing(
-    play: Playwright, exchange: Exchange, provider: Provider, folder: Path
-) -> None:
+@pytest.fixture(scope="module")
+def seeded(exchange: Exchange, provider: Provider) -> dict[str, Any]:
     contacts = [["+" + number, f"Person {n}"] for n, (number, *_rest) in enumerate(EXPECTED, 1)]
-    seeded = exchange.seed(provider=at_provider(provider), contacts=contacts)
+    return exchange.seed(provider=at_provider(provider), contacts=contacts)
+
+
+def test_what_does_not_become_a_conversation_is_told_and_costs_nothing(
+    play: Playwright, exchange: Exchange, seeded: dict[str, Any]
+) -> None:
     with person(play, exchange) as operator:
         open_shift(operator)
         for _number, words, *_rest in EXPECTED:
@@ -54,18 +58,14 @@ def test_what_does_not_become_a_conversation_is_told_and_costs_nothing(
 
 
 def test_a_caller_id_that_the_provider_refuses_does_not_count_against_the_contact(
-    play: Playwright, exchange: Exchange, provider: Provider
+    play: Playwright, exchange: Exchange, seeded: dict[str, Any]
 ) -> None:
-    exchange.run("trunk", "list")
     exchange.manage(
         "from hearthline.campaigns.models import Campaign; Campaign.objects.update(caller_id='+74951112233')"
     )
     exchange.add_contact("+79161230077", "Wrong Caller")
     with person(play, exchange) as operator:
-        operator.sign_in("operator@example.org")
-        operator.page.goto("/work/shift/")
-        operator.press("Enter")
-        operator.sees("#strip-mode", "Ready")
+        open_shift(operator, "second@example.org")
         operator.press("Enter")
         operator.sees("#worksheet", "Wrong Caller")
         operator.press("d")
