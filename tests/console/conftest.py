@@ -38,7 +38,7 @@ def world() -> Iterator[World]:
         yield running_world
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="module")  # its event loop runs in this thread: other modules' asynchronous tests need theirs
 def play() -> Iterator[Playwright]:
     with sync_playwright() as playwright:
         yield playwright
