@@ -176,3 +176,18 @@ test("the timer counts from what the strip speaks of", () => {
   assert.equal(timerStart("talking", state({ call })), at("2026-01-01T10:00:12Z"));
   assert.equal(timerStart("ready", state()), undefined);
 });
+
+test("the contact of a call that is wrapped up is not offered to be dialled again", () => {
+  const assignment = {
+    id: "s1",
+    fence: 3,
+    lease_expires_at: "2026-01-01T10:02:00Z",
+    campaign: "c1",
+    contact: { id: "p1", name: "", timezone: "UTC", attempts: 0, columns: [] },
+  };
+  const inWrapUp = state({ assignment, call: { ...CALL, phase: "wrap_up" } });
+  const after = applyEvent(inWrapUp, event("call.wrapped_up", { attempt: "a1" }));
+  assert.equal(modeOf(after, "open"), "ready");
+  const another = state({ assignment: { ...assignment, id: "s2" }, call: { ...CALL, phase: "wrap_up" } });
+  assert.equal(modeOf(applyEvent(another, event("call.wrapped_up", { attempt: "a1" })), "open"), "reserved");
+});

@@ -152,7 +152,10 @@ export function applyEvent(state: ConsoleState, event: ExchangeEvent): ConsoleSt
   const next = { ...state, last_event: event.id || state.last_event };
   const change = CALL_CHANGES[event.name];
   if (change && state.call && state.call.attempt === event.payload["attempt"]) {
-    return { ...next, call: change(state.call, event.payload) };
+    const call = change(state.call, event.payload);
+    // the contact of a closed call is no longer reserved: the keys that dial must not mean the same person again
+    const over = call.phase === "closed" && state.assignment?.id === call.assignment;
+    return { ...next, call, assignment: over ? null : state.assignment };
   }
   if (event.name === "shift.changed" && state.shift && state.shift.id === event.payload["shift"]) {
     const p = event.payload as unknown as Shift;
