@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import APIResponse, Browser, Page, Route, expect
 
 from tests.console.world import World
 
@@ -85,6 +85,15 @@ class AtWork:
         while self.page.evaluate("window.heardFor") < seconds:  # wait_for_function evals, which the page's CSP refuses
             assert time.monotonic() < deadline, f"heard {self.page.evaluate('window.heardFor')} s of {seconds}"
             self.page.wait_for_timeout(100)
+
+    @contextmanager
+    def late_replies(self, address: str) -> Iterator[None]:
+        """The exchange's reply to this command comes when the block ends: what it tells by events is quicker."""
+        kept: list[tuple[Route, APIResponse]] = []
+        self.page.route(address, lambda route: kept.append((route, route.fetch())), times=1)
+        yield
+        ((route, response),) = kept
+        route.fulfill(response=response)
 
     def press(self, key: str) -> None:
         self.page.keyboard.press(key)

@@ -68,7 +68,8 @@ export class Console {
   private readonly keysDialog: KeysDialog;
   private readonly recent: ExchangeEvent[] = [];
   private unlisten: () => void = () => undefined;
-  private busy = new Set<Action>();
+  private readonly busy = new Map<Action, Mode>(); // what is being asked, and the mode in which it was asked
+  private readonly again = new Set<Action>();
   private breakAfter = false;
   private attempt = ""; // the call that news are told of
   private readTimer: number | undefined;
@@ -344,8 +345,12 @@ export class Console {
 
   /** Run one action at a time of its kind; a refusal is told beside the strip. */
   private async asked(action: Action, run: () => unknown): Promise<void> {
-    if (this.busy.has(action)) return;
-    this.busy.add(action);
+    if (this.busy.has(action)) {
+      // the same key in the same mode is a double press; in another mode (the event was quicker than the reply) it means more
+      if (this.busy.get(action) !== this.mode) this.again.add(action);
+      return;
+    }
+    this.busy.set(action, this.mode);
     this.strip.clearTroubles(["line", "microphone", "stream", "silence", "quality"]);
     try {
       await run();
@@ -356,6 +361,7 @@ export class Console {
       this.readSoon();
     } finally {
       this.busy.delete(action);
+      if (this.again.delete(action)) this.act(action);
     }
   }
 
