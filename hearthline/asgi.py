@@ -11,24 +11,25 @@ import signal
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
-from django.core.asgi import get_asgi_application
+import django
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "hearthline.settings")
 Scope = dict[str, Any]
 Receive = Callable[[], Awaitable[Mapping[str, Any]]]
 Send = Callable[[Mapping[str, Any]], Awaitable[None]]
 
-_django = get_asgi_application()
+django.setup(set_prefix=False)
 
 from django.conf import settings  # noqa: E402 (Django must be set up first)
 
 from hearthline.realtime.stream import with_streams  # noqa: E402
 from hearthline.web.body_limit import with_body_limit  # noqa: E402
+from hearthline.web.handler import PagesHandler  # noqa: E402
 
 READY_WITHIN_S = 8.0
 
 logger = logging.getLogger("hearthline.web")
-_pages = with_body_limit(with_streams(_django), settings.HEARTHLINE.max_upload_bytes)
+_pages = with_body_limit(with_streams(PagesHandler()), settings.HEARTHLINE.max_upload_bytes)
 _callcontrol: asyncio.Task[None] | None = None
 
 

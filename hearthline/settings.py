@@ -111,7 +111,8 @@ def _database(url: str) -> dict[str, object]:
 
 
 HEARTHLINE.data.mkdir(parents=True, exist_ok=True)
-DATABASES = {"default": _database(HEARTHLINE.database_url)}
+# threads keep their connections; one that the server has cut is noticed when the next request begins
+DATABASES = {"default": _database(HEARTHLINE.database_url) | {"CONN_MAX_AGE": None, "CONN_HEALTH_CHECKS": True}}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 AUTH_USER_MODEL = "people.User"
