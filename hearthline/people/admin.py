@@ -89,7 +89,7 @@ class UserAdmin(admin.ModelAdmin[User]):
         self.message_user(request, message, messages.SUCCESS)
 
 
-class MembershipInline(admin.TabularInline[Membership, Organisation]):
+class MembershipInline(admin.StackedInline[Membership, Organisation]):
     model = Membership
     extra = 0
     autocomplete_fields = ["user"]

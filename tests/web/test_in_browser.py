@@ -45,6 +45,17 @@ PAGES = {
     "admin": ["/staff/", "/staff/people/", "/staff/invitations/", "/staff/trunks/", "/staff/trunks/new/"],
 }
 
+DATA_PAGES = [
+    "/admin/",
+    "/admin/calls/",
+    "/admin/calls/trunk/",
+    "/admin/calls/trunk/add/",
+    "/admin/ledger/tariff/",
+    "/admin/people/organisation/",
+    "/admin/people/organisation/add/",
+    "/admin/people/user/",
+]
+
 
 @pytest.fixture(scope="module")
 def exchange(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Exchange]:
@@ -122,6 +133,23 @@ def test_every_page_is_accessible_in_both_schemes_and_fits_three_widths(
         problems += complaints
         context.close()
     assert problems == []
+
+
+def test_the_pages_of_all_data_are_accessible_in_both_schemes(
+    exchange: Exchange, seeded: dict[str, str], chromium: Browser
+) -> None:
+    axe, problems = AXE.read_text(), []
+    context = visit(chromium, exchange, seeded["admin"], bypass_csp=True)
+    page, complaints = watched(context)
+    for path in DATA_PAGES:
+        for scheme in ("light", "dark"):
+            page.emulate_media(color_scheme=scheme, reduced_motion="reduce")  # type: ignore[arg-type] # one of its words
+            page.goto(path)
+            assert page.locator("#site-name").count() == 1, path
+            page.evaluate(axe)
+            problems += found(page, f"{path} {scheme}", {"runOnly": {"type": "tag", "values": TAGS}})
+    assert problems + complaints == []
+    context.close()
 
 
 def found(page: Page, path: str, options: dict[str, Any]) -> list[str]:
