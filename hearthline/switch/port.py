@@ -20,6 +20,8 @@ from typing import Protocol
 
 LegId = str
 
+SILENT_PROVIDER_S = 6  # a provider that sends no response at all to an INVITE (not even 100) is given up after this
+
 
 class SwitchErrorCode(StrEnum):
     """Why a switch refused a request."""
@@ -181,7 +183,8 @@ class LegMediaResumed:
 @dataclass(frozen=True, slots=True)
 class LegHungUp:
     """The leg is gone. `cause` is a Q.850 cause (16 normal, 17 busy, 19 no answer, 1 unallocated, 21 rejected, 38
-    network out of order, 41 temporary failure, 102 timer expiry); `sip_status` the final response when there was one."""
+    network out of order, 41 temporary failure, 102 timer expiry); `sip_status` the final response when there was one.
+    A provider that stayed silent for SILENT_PROVIDER_S: cause 102, by the switch, no `sip_status`."""
 
     leg: LegId
     at: float
@@ -227,6 +230,18 @@ class SoundFinished:
 
 
 @dataclass(frozen=True, slots=True)
+class RegistrationChanged:
+    """How a trunk of `keep_registered` stands at its registrar. Told when it is first known after each `keep_registered`,
+    and whenever it changes. `said` is the provider's refusal, or why there was no answer, as one clause; empty when registered.
+    """
+
+    trunk: str  # Trunk.name
+    at: float
+    registered: bool
+    said: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class NodeLost:
     """The switch cannot be reached. Legs may live or not; `legs()` tells after `NodeBack`."""
 
@@ -253,6 +268,7 @@ SwitchEvent = (
     | LegStats
     | RecordingStopped
     | SoundFinished
+    | RegistrationChanged
     | NodeLost
     | NodeBack
 )
@@ -289,7 +305,7 @@ class Switch(Protocol):
     ) -> None:
         """Call a telephone or SIP URI. Returns when the INVITE is on its way; the rest comes as events. After `timeout_s` seconds
         without an answer the leg is cancelled and hung up with cause 19. `max_duration_s` is the switch's own
-        guard after the answer (0: none). A SIP URI needs no trunk."""
+        guard after the answer (0: none). A SIP URI needs no trunk. A trunk that is not kept registered is called without."""
         ...
 
     async def hang_up(self, leg: LegId, cause: int = 16) -> None:
@@ -335,6 +351,12 @@ class Switch(Protocol):
     async def test_trunk(self, trunk: Trunk, *, timeout_s: int = 8) -> str:
         """Register once (or OPTIONS where the trunk does not register) and return one sentence on what the provider said.
         Raises SwitchError(FAILED) with the reason when it refused or stayed silent."""
+        ...
+
+    async def keep_registered(self, trunks: Sequence[Trunk]) -> None:
+        """From now on exactly these trunks are kept registered with their providers (RFC 3261 §10), those with `register`
+        at least; others are unregistered. A trunk that changed registers anew, one that did not is left alone. Returns when it
+        is under way: what providers say comes as `RegistrationChanged`. Names must differ (BAD_REQUEST)."""
         ...
 
     def events(self) -> AsyncIterator[SwitchEvent]:

@@ -47,11 +47,15 @@ class Told:
     async def wait(self, kind: type[E], leg: LegId | None = None, *, count: int = 1, timeout_s: float = WAIT_S) -> E:
         """The `count`-th event of a kind (of a leg)."""
         try:
-            async with asyncio.timeout(timeout_s), self._changed:
-                await self._changed.wait_for(lambda: len(self.all(kind, leg)) >= count)
+            await self.until(lambda: len(self.all(kind, leg)) >= count, timeout_s=timeout_s)
         except TimeoutError:
             raise AssertionError(f"no {kind.__name__} of {leg} in {self.events}") from None
         return self.all(kind, leg)[count - 1]
+
+    async def until(self, told: Callable[[], bool], *, timeout_s: float = WAIT_S) -> None:
+        """Until the events make this true. Raises TimeoutError."""
+        async with asyncio.timeout(timeout_s), self._changed:
+            await self._changed.wait_for(told)
 
     async def stop(self) -> None:
         self._task.cancel()

@@ -259,6 +259,9 @@ class EmbeddedClient:
         sentence: str = await self._ask("test_trunk", reply_s=timeout_s + 5.0, trunk=trunk, timeout_s=timeout_s)
         return sentence
 
+    async def keep_registered(self, trunks: Sequence[Trunk]) -> None:
+        await self._ask("keep_registered", trunks=list(trunks))
+
     async def _read_events(self) -> AsyncIterator[SwitchEvent]:
         while True:
             while self._events:

@@ -28,6 +28,7 @@ from hearthline.switch.embedded.mixer import MAX_TOGETHER, Mixer, Seat
 from hearthline.switch.embedded.recording import Recorder
 from hearthline.switch.embedded.rtp import digits_refused
 from hearthline.switch.embedded.sip import events as call_events
+from hearthline.switch.embedded.sip.registration import Outcome, describe
 from hearthline.switch.embedded.sip.useragent import UserAgent, UserAgentConfig
 from hearthline.switch.embedded.sounds import Playback, SoundCache, SoundError, hold_music
 from hearthline.switch.embedded.ticker import Ticker
@@ -50,6 +51,7 @@ from hearthline.switch.port import (
     ParkSound,
     Party,
     RecordingStopped,
+    RegistrationChanged,
     SoundFinished,
     SwitchError,
     SwitchErrorCode,
@@ -65,6 +67,7 @@ R = TypeVar("R")
 _LEG_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _MAX_TAGS = 16
 _MAX_TAG_CHARS = 256
+_MAX_REGISTRATIONS = 200
 _WATCH_S = 0.2  # how often silence, consent and statistics are looked at
 _FEW_LEGS = 20  # with no more than these, late ticks have other reasons than the engine's own work
 
@@ -265,8 +268,6 @@ class EmbeddedSwitch:
         made = Leg(leg, LegKind.PHONE, time.time(), _checked_tags(tags), max_duration_s=max(0, max_duration_s))
         self._legs[leg] = made
         try:
-            if trunk is not None and trunk.register:
-                await self._agent.admit(trunk)
             call = await self._agent.invite(
                 destination,
                 trunk=trunk,
@@ -453,6 +454,18 @@ class EmbeddedSwitch:
     async def test_trunk(self, trunk: Trunk, *, timeout_s: int = 8) -> str:
         assert self._agent is not None
         return await self._agent.check_trunk(trunk, timeout_s=timeout_s)
+
+    @_port_errors
+    async def keep_registered(self, trunks: Sequence[Trunk]) -> None:
+        if len({trunk.name for trunk in trunks}) != len(trunks) or len(trunks) > _MAX_REGISTRATIONS:
+            raise _bad(f"At most {_MAX_REGISTRATIONS} trunks, each with a name of its own, are kept registered.")
+        wanted = {trunk.name: trunk for trunk in trunks if trunk.register}
+        assert self._agent is not None
+        self._agent.keep_registered(wanted, self._registration_changed)
+
+    def _registration_changed(self, trunk: str, outcome: Outcome) -> None:
+        said = "" if outcome.accepted else describe(outcome)
+        self._emit(RegistrationChanged(trunk, time.time(), outcome.accepted, said))
 
     def events(self) -> AsyncIterator[SwitchEvent]:
         return self.log.read(self.log.last)

@@ -44,6 +44,7 @@ METHODS = (
     "legs",
     "load",
     "test_trunk",
+    "keep_registered",
 )
 
 

@@ -18,7 +18,7 @@ from hearthline.switch.embedded.sip.media import RtpPort
 from hearthline.switch.embedded.sip.message import Headers, Request, Response
 from hearthline.switch.embedded.sip.transaction import ClientTransaction
 from hearthline.switch.embedded.sip.transport import Hop
-from hearthline.switch.port import Party
+from hearthline.switch.port import SILENT_PROVIDER_S, Party
 
 MAX_ATTEMPTS = 5  # INVITEs of one call: challenges, a raised session interval, a second address
 
@@ -64,6 +64,7 @@ class OutgoingCall(PhoneCall):
         self._told_ringing = self._told_early = False
         self._early: dict[str, sdp.Agreed] = {}  # by To tag: forks each bring their own (§12.1, §13.2.2.4)
         self._deadline: asyncio.TimerHandle | None = None
+        self._silence: asyncio.TimerHandle | None = None  # until something is heard from this address
         core.calls[(self.call_id, self._tag)] = self
 
     def start(self) -> None:
@@ -93,8 +94,30 @@ class OutgoingCall(PhoneCall):
         request.set_body(SDP_TYPE, self._media.local.offer())
         self._digest.sign(request)
         self._transaction = self._core.send(request, self._hop, self._on_response, self._on_failure)
+        self._hear_something(again=True)
 
     # giving up
+
+    def _hear_something(self, *, again: bool = False) -> None:
+        """Something was heard, or (`again`) something is waited for: the provider's addresses share the time."""
+        if self._silence is not None:
+            self._silence.cancel()
+            self._silence = None
+        if again and not self.over:
+            self._silence = self._core.layer.later(SILENT_PROVIDER_S / len(self._invitation.hops), self._silent)
+
+    def _silent(self) -> None:
+        """RFC 3261 would wait 32 s (timer B) for the first response; a person with a telephone at the ear does not."""
+        self._silence = None
+        if self.up or self.over or self._cancelling:
+            return
+        if self._hops and self._attempts < MAX_ATTEMPTS:
+            if self._transaction is not None:
+                self._transaction.end()
+            self._hop = self._hops.pop(0)
+            self._send_invite()
+        else:
+            self.hang_up(causes.TIMER_EXPIRY, by=Party.SWITCH)  # a late provisional response is still cancelled
 
     def hang_up(self, cause: int = causes.NORMAL, *, by: Party = Party.LOCAL) -> None:
         if not self.up and not self.over:
@@ -108,6 +131,7 @@ class OutgoingCall(PhoneCall):
     def _end(self, event: Ended) -> None:
         if self._deadline is not None:
             self._deadline.cancel()
+        self._hear_something()
         super()._end(event)
 
     def _cancel(self, cause: int) -> None:
@@ -129,6 +153,7 @@ class OutgoingCall(PhoneCall):
     # responses
 
     def _on_response(self, response: Response) -> None:
+        self._hear_something()
         if response.status < 200:
             self._on_provisional(response)
         elif response.status < 300:

@@ -6,6 +6,7 @@ import asyncio
 import logging
 import random
 import secrets
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from hearthline.switch.embedded.sip.addresses import NameAddr, sip_uri
@@ -150,14 +151,20 @@ def refresh_after(expires: int) -> float:
     return max(1.0, min(expires * 0.85, expires - 5))
 
 
-class Registration:
-    """Keeps one trunk registered until `stop`."""
+OnOutcome = Callable[[Outcome], None]
 
-    def __init__(self, core: Core, trunk: Trunk) -> None:
+
+class Registration:
+    """Keeps one trunk registered until `stop`. `after`: what must be over before the first REGISTER, such as taking back
+    another registration, which may have been of the same account and Contact."""
+
+    def __init__(self, core: Core, trunk: Trunk, *, after: Iterable[asyncio.Task[None]] = ()) -> None:
         self._core = core
         self._registrar = Registrar(core, trunk)
+        self._after = tuple(after)
         self.trunk = trunk
         self.outcome: Outcome | None = None  # of the last attempt
+        self.on_outcome: OnOutcome | None = None  # told the first one, and each that differs from the one before
         self.changed = asyncio.Event()  # set after each attempt
         self._task = asyncio.get_running_loop().create_task(self._keep())
 
@@ -167,9 +174,11 @@ class Registration:
 
     async def _keep(self) -> None:
         failures = 0
+        if self._after:
+            await asyncio.wait(self._after)
         while True:
-            self.outcome = await self._registrar.register(EXPIRES)
-            self.changed.set()
+            self._take(await self._registrar.register(EXPIRES))
+            assert self.outcome is not None
             if self.outcome.accepted:
                 failures = 0
                 await self._wait_registered(refresh_after(self.outcome.expires))
@@ -178,6 +187,15 @@ class Registration:
                 wait = min(LONGEST_RETRY, FIRST_RETRY * 2**failures)
                 failures = min(failures + 1, 10)
                 await asyncio.sleep(wait * random.uniform(0.8, 1.2))  # noqa: S311 - no secret: spreads retries
+
+    def _take(self, outcome: Outcome) -> None:
+        before, self.outcome = self.outcome, outcome
+        self.changed.set()
+        known = before is not None and (before.accepted, before.status, before.reason) == (
+            outcome.accepted, outcome.status, outcome.reason,
+        )  # fmt: skip
+        if self.on_outcome is not None and not known:
+            self.on_outcome(outcome)
 
     async def _wait_registered(self, seconds: float) -> None:
         while seconds > 0:

@@ -11,9 +11,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import logging
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from hearthline.switch.embedded.sip import trunk_check
@@ -27,7 +28,7 @@ from hearthline.switch.embedded.sip.incoming import IncomingCall
 from hearthline.switch.embedded.sip.media import NoPortLeftError, RtpPorts
 from hearthline.switch.embedded.sip.message import Request, Response, parse
 from hearthline.switch.embedded.sip.outgoing import Invitation, OutgoingCall
-from hearthline.switch.embedded.sip.registration import Registration
+from hearthline.switch.embedded.sip.registration import Outcome, Registration
 from hearthline.switch.embedded.sip.resolver import Resolver, UnknownHostError
 from hearthline.switch.embedded.sip.transaction import ServerTransaction, Timers, TransactionLayer
 from hearthline.switch.embedded.sip.transport import Hop, Source, Transports
@@ -71,6 +72,7 @@ class UserAgent:
         self._core = Core(self._transports, self._layer, Resolver(ipv6=":" in config.bind), config.product)
         self._ports = RtpPorts(config.bind, *config.rtp_ports)
         self._registrations: dict[str, Registration] = {}
+        self._ending: set[asyncio.Task[None]] = set()  # registrations that are being taken back
         self._sources: dict[str, tuple[Trunk, frozenset[str]]] = {}  # trunks that may call us, and their addresses
         self._on_incoming: OnIncoming | None = None
         self.dropped = 0  # messages that could not be used
@@ -101,7 +103,7 @@ class UserAgent:
         ending = self.calls
         for call in ending:
             call.hang_up()
-        await asyncio.gather(*(registration.stop() for registration in self._registrations.values()))
+        await asyncio.gather(*(registration.stop() for registration in self._registrations.values()), *self._ending)
         self._registrations.clear()
         if ending:
             with contextlib.suppress(TimeoutError):
@@ -204,6 +206,24 @@ class UserAgent:
         if registration is not None:
             await registration.stop()
 
+    def keep_registered(self, trunks: Mapping[str, Trunk], told: Callable[[str, Outcome], None]) -> None:
+        """Keep exactly these trunks registered, by name. `told` hears how each stands: what is known already at once, the rest
+        when it is. Others are unregistered; a new REGISTER waits for that, since both may be of one account."""
+        for name in [n for n, kept in self._registrations.items() if not _same_account(kept.trunk, trunks.get(n))]:
+            kept = self._registrations.pop(name)
+            kept.on_outcome = None
+            self._sources.pop(name, None)
+            ending = asyncio.get_running_loop().create_task(kept.stop())
+            self._ending.add(ending)
+            ending.add_done_callback(self._ending.discard)
+        for name, trunk in trunks.items():
+            known = self._registrations.get(name)
+            if known is None:
+                known = self._registrations[name] = Registration(self._core, trunk, after=self._ending)
+            known.on_outcome = functools.partial(told, name)
+            if known.outcome is not None:
+                told(name, known.outcome)
+
     def registration(self, trunk_name: str) -> Registration | None:
         return self._registrations.get(trunk_name)
 
@@ -303,6 +323,14 @@ class UserAgent:
 
     def _on_stray_response(self, response: Response) -> None:
         log.debug("sip: a response to no request of ours")
+
+
+def _same_account(one: Trunk, other: Trunk | None) -> bool:
+    """Whether their REGISTERs would be the same."""
+    return other is not None and all(
+        getattr(one, name) == getattr(other, name)
+        for name in ("host", "port", "transport", "username", "password", "from_domain", "tls_verify")
+    )
 
 
 def _caller_user(caller_id: str, trunk: Trunk | None) -> str:
