@@ -55,6 +55,13 @@ class RingManager:
     leg: str
 
 
+@dataclass(frozen=True, slots=True)
+class RingNext:
+    """The trunk failed: call the contact over another one; `leg` is the id to use."""
+
+    leg: str
+
+
 # --- timers ---------------------------------------------------------------------------------------------------------
 
 
@@ -77,6 +84,15 @@ class KeepStats:
     """The contact's leg is gone: these are the last words of its media statistics."""
 
     stats: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class NoteTry:
+    """A leg to the contact has ended: evidence of the try, and its trunk's channel is free again."""
+
+    leg: str
+    cause: int
+    sip_status: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +134,7 @@ class Tell:
     details: dict[str, Any] = field(default_factory=dict)
 
 
-SwitchEffect = Connect | Park | Record | Play | HangUp | RingManager
+SwitchEffect = Connect | Park | Record | Play | HangUp | RingManager | RingNext
 TimerEffect = StartTimer | CancelTimer
-StoreEffect = KeepStats | TakeStats | NoteHandOver | AutoDispose | AutoWrapUp | PayTelephone | Tell
+StoreEffect = KeepStats | NoteTry | TakeStats | NoteHandOver | AutoDispose | AutoWrapUp | PayTelephone | Tell
 Effect = SwitchEffect | TimerEffect | StoreEffect

@@ -46,6 +46,7 @@ class HungUp:
     by: Cut = Cut.REMOTE
     sip_status: int | None = None
     stats: dict[str, Any] = field(default_factory=dict)  # port.MediaStats as JSON
+    missed: bool = False  # nobody heard it: that the leg is gone is all that is known
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,10 +84,19 @@ class NodeBack:
 
 @dataclass(frozen=True, slots=True)
 class RingFailed:
-    """The switch refused to call the contact; no leg exists."""
+    """The switch refused to call the contact; no leg exists. `by_trunk`: because of the trunk; another one may do."""
 
     at: float
     cause: int = 41
+    by_trunk: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class NoTrunkLeft:
+    """No other trunk can take this attempt; the leg that was to be rung will never exist."""
+
+    at: float
+    leg: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,6 +189,7 @@ CallEvent = (
     | NodeLost
     | NodeBack
     | RingFailed
+    | NoTrunkLeft
     | TimerFired
     | OperatorReturned
     | ManagerReturned

@@ -89,13 +89,27 @@ class Ending:
 
 
 @dataclass(frozen=True, slots=True)
+class Failure:
+    """How the former try ended: what is told when no other trunk can take the attempt."""
+
+    cause: int  # Q.850
+    sip_status: int | None
+    by: str  # a `call_events.Cut`
+
+
+@dataclass(frozen=True, slots=True)
 class CallState:
     attempt: str  # Attempt.id
-    contact: str  # leg
+    contact: str  # leg; of the present try
     operator: str  # leg
     limits: Limits
     record: bool = False
     phase: Phase = Phase.DIALLING
+    spare: tuple[str, ...] = ()  # legs for tries over other trunks, chosen beforehand
+    former: tuple[str, ...] = ()  # legs of tries whose trunk failed; they are gone
+    failure: Failure | None = None
+    tried_at: float = 0.0  # when the present try began
+    rang: bool = False  # the contact's telephone rang (180): no other trunk rings it again
     contact_here: bool = True
     operator_here: bool = True
     operator_stalled: bool = False
@@ -153,7 +167,7 @@ def from_json(data: dict[str, Any]) -> CallState:
     if fields.pop("v", None) != STATE_VERSION:
         raise ValueError("the call's state was written by another version")
     try:
-        manager, ending = fields.pop("manager"), fields.pop("ending")
+        manager, ending, failure = fields.pop("manager"), fields.pop("ending"), fields.pop("failure", None)
         return CallState(
             **{
                 **fields,
@@ -161,6 +175,9 @@ def from_json(data: dict[str, Any]) -> CallState:
                 "phase": Phase(fields["phase"]),
                 "manager": ManagerSide(**{**manager, "via": Via(manager["via"])}) if manager else None,
                 "ending": Ending(EndedBy(ending["by"]), EndReason(ending["reason"])) if ending else None,
+                "failure": Failure(**failure) if failure else None,
+                "spare": tuple(fields.get("spare", ())),
+                "former": tuple(fields.get("former", ())),
                 "parting": tuple(fields["parting"]),
                 "timers": tuple((str(name), float(due)) for name, due in fields["timers"]),
             }

@@ -22,11 +22,13 @@ from hearthline.calls.call_state import (
     CallState,
     EndedBy,
     EndReason,
+    Failure,
     Limits,
     ManagerSide,
     Phase,
     Via,
 )
+from hearthline.calls.failover import try_next_trunk
 from hearthline.calls.machine_timers import fire
 from hearthline.calls.turn import (
     NODE_BOUND_S,
@@ -48,9 +50,14 @@ __all__ = ["UndefinedTransitionError", "begin", "transition"]
 Transition = tuple[CallState, tuple[Effect, ...]]
 
 
-def begin(*, attempt: str, contact: str, operator: str, limits: Limits, record: bool, at: float) -> Transition:
-    """A call whose contact is about to be rung."""
-    state = CallState(attempt=attempt, contact=contact, operator=operator, limits=limits, record=record, dialled_at=at)
+def begin(
+    *, attempt: str, contact: str, operator: str, limits: Limits, record: bool, at: float, spare: tuple[str, ...] = ()
+) -> Transition:
+    """A call whose contact is about to be rung. `spare`: ids of legs for tries over other trunks, should this one fail."""
+    state = CallState(
+        attempt=attempt, contact=contact, operator=operator, limits=limits, record=record, dialled_at=at, tried_at=at,
+        spare=spare,
+    )  # fmt: skip
     due = at + limits.ring_s + RING_GUARD_S
     return state.with_timer("ring", due), (StartTimer("ring", due), Tell("call.dialling"))
 
@@ -67,8 +74,10 @@ def transition(state: CallState, event: ev.CallEvent) -> Transition:
 
 def _ringing(turn: Turn, event: ev.Ringing) -> None:
     if event.leg == turn.state.contact and turn.state.phase is Phase.DIALLING:
-        turn.change(phase=Phase.RINGING, ringing_at=event.at)
+        turn.change(phase=Phase.RINGING, ringing_at=event.at, rang=True)
         turn.tell("call.ringing")
+    elif event.leg == turn.state.contact and turn.state.phase is Phase.EARLY:
+        turn.change(rang=True)
 
 
 def _early_media(turn: Turn, event: ev.EarlyMedia) -> None:
@@ -93,7 +102,8 @@ def _hung_up(turn: Turn, event: ev.HungUp) -> None:
     if event.leg in state.parting:
         turn.forget_parting(event.leg)
     if event.leg == state.contact and state.contact_here:
-        contact_is_gone(turn, event)
+        if not try_next_trunk(turn, event):
+            contact_is_gone(turn, event)
     elif event.leg == state.operator and state.operator_here:
         operator_lost(turn, event.at)
     elif state.manager is not None and event.leg == state.manager.leg and state.manager.here:
@@ -143,8 +153,21 @@ def _node_back(turn: Turn, _event: ev.NodeBack) -> None:
 def _ring_failed(turn: Turn, event: ev.RingFailed) -> None:
     if turn.state.phase is not Phase.DIALLING or not turn.state.contact_here:
         raise turn.undefined(event)
-    end_contact(turn, event.at, EndedBy.SWITCH, EndReason.RING_FAILED, ask_switch=False)
-    contact_is_gone(turn, ev.HungUp(turn.state.contact, event.at, event.cause, ev.Cut.SWITCH))
+    hung_up = ev.HungUp(turn.state.contact, event.at, event.cause, ev.Cut.SWITCH)
+    if event.by_trunk and try_next_trunk(turn, hung_up):
+        return
+    if turn.state.ending is None:
+        end_contact(turn, event.at, EndedBy.SWITCH, EndReason.RING_FAILED, ask_switch=False)
+    contact_is_gone(turn, hung_up)
+
+
+def _no_trunk_left(turn: Turn, event: ev.NoTrunkLeft) -> None:
+    """The attempt ends as its last try did: that is what became of it."""
+    state = turn.state
+    if event.leg != state.contact or state.phase is not Phase.DIALLING or not state.contact_here:
+        return  # somebody was quicker
+    failure = state.failure or Failure(41, None, ev.Cut.SWITCH.value)
+    contact_is_gone(turn, ev.HungUp(event.leg, event.at, failure.cause, ev.Cut(failure.by), failure.sip_status))
 
 
 def _operator_returned(turn: Turn, event: ev.OperatorReturned) -> None:
@@ -311,6 +334,7 @@ _HANDLERS: dict[type[Any], Callable[[Turn, Any], None]] = {
     ev.NodeLost: _node_lost,
     ev.NodeBack: _node_back,
     ev.RingFailed: _ring_failed,
+    ev.NoTrunkLeft: _no_trunk_left,
     ev.TimerFired: fire,
     ev.OperatorReturned: _operator_returned,
     ev.ManagerReturned: _manager_returned,

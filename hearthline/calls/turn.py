@@ -15,6 +15,7 @@ from hearthline.calls.call_effects import (
     HangUp,
     KeepStats,
     NoteHandOver,
+    NoteTry,
     Park,
     PayTelephone,
     Play,
@@ -139,6 +140,8 @@ def outcome_of(state: CallState, cause: int, sip_status: int | None) -> str:
         return "no_answer"
     if sip_status in REFUSED_BY_PROVIDER:
         return "network"
+    if cause == 102 and sip_status is None and state.ringing_at is None:
+        return "network"  # the provider said nothing at all: nobody's telephone rang
     if cause == 17:
         return "busy"
     if cause in NO_ANSWER_CAUSES:
@@ -198,6 +201,7 @@ def contact_is_gone(turn: Turn, event: ev.HungUp) -> None:
         cause=event.cause, sip_status=event.sip_status,
         parting=tuple(p for p in turn.state.parting if p != state.contact),
     )  # fmt: skip
+    turn.add(NoteTry(state.contact, event.cause, event.sip_status))
     if event.stats and state.phase is not Phase.HANDED_OVER:  # what the manager said is no evidence for the operator
         turn.add(KeepStats(event.stats))
     if state.phase in BEFORE_ANSWER:

@@ -16,18 +16,22 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from hearthline.calls import call_effects as fx
 from hearthline.calls import call_events as ev
 from hearthline.calls.call_state import BEFORE_ANSWER, Limits, Phase, Via, from_json, to_json
+from hearthline.calls.failover import LAST_TRY_WITHIN_S
 from hearthline.calls.machine import UndefinedTransitionError, begin, transition
 
 CONTACT, OPERATOR = "contact", "operator"
+SPARE = ("contact2", "contact3")
+CONTACTS = (CONTACT, *SPARE)
 LIMITS = Limits(ring_s=40, manager_ring_s=30, max_duration_s=600, grace_s=20, wrap_up_s=900)
 LONGEST_S = 40 + 600 + 3600 + 900 + 300  # a call that nobody touches is closed after this
 CAUSES = st.sampled_from([1, 16, 17, 18, 19, 20, 21, 28, 31, 34, 38, 41, 102])
+STATUSES = st.sampled_from([None, 403, 404, 408, 486, 500, 503, 603])
 CUTS = st.sampled_from(list(ev.Cut))
 
 
 class CallModel(RuleBasedStateMachine):
-    @initialize(record=st.booleans())
-    def dial(self, record: bool) -> None:
+    @initialize(record=st.booleans(), failing=st.integers(0, 3))
+    def dial(self, record: bool, failing: int) -> None:
         self.now = 1000.0
         self.legs = {CONTACT, OPERATOR}  # at the switch, as far as the machine can know
         self.together: dict[str, str] = {}
@@ -39,9 +43,14 @@ class CallModel(RuleBasedStateMachine):
         self.serial = 0
         self.handover = ""
         self.state, effects = begin(
-            attempt="a", contact=CONTACT, operator=OPERATOR, limits=LIMITS, record=record, at=self.now
+            attempt="a", contact=CONTACT, operator=OPERATOR, limits=LIMITS, record=record, at=self.now, spare=SPARE
         )
+        self.rang = False
+        self.noted: list[str] = []  # legs to the contact that have ended, each once
         self.carry_out(effects)
+        for _ in range(failing):
+            if self.state.phase in BEFORE_ANSWER:
+                self.leave(self.state.contact, 41, ev.Cut.REMOTE, 503)
 
     # --- the switch and the network -------------------------------------------------------------------------------------
 
@@ -70,12 +79,25 @@ class CallModel(RuleBasedStateMachine):
           data=st.data())  # fmt: skip
     def the_switch_tells(self, kind: type[ev.Ringing], data: st.DataObject) -> None:
         leg = data.draw(st.sampled_from(sorted(self.legs) + self.former[-3:] + ["stranger"]))
+        self.rang |= kind is ev.Ringing and leg == self.state.contact and self.state.phase in BEFORE_ANSWER
         self.must(kind(leg, self.now))
 
-    @rule(cause=CAUSES, by=CUTS, data=st.data())
-    def a_leg_goes(self, cause: int, by: ev.Cut, data: st.DataObject) -> None:
+    @rule(cause=CAUSES, by=CUTS, status=STATUSES, data=st.data())
+    def a_leg_goes(self, cause: int, by: ev.Cut, status: int | None, data: st.DataObject) -> None:
         if self.legs:
-            self.leave(data.draw(st.sampled_from(sorted(self.legs))), cause, by)
+            self.leave(data.draw(st.sampled_from(sorted(self.legs))), cause, by, status)
+
+    @precondition(lambda self: self.state.phase in BEFORE_ANSWER and self.state.contact in self.legs)
+    @rule(cause=st.sampled_from([3, 34, 38, 41, 102]), status=st.sampled_from([None, 408, 500, 503]))
+    def the_trunk_refuses_the_contact(self, cause: int, status: int | None) -> None:
+        self.leave(self.state.contact, cause, ev.Cut.REMOTE, status)
+
+    @rule(data=st.data())
+    def no_trunk_is_left(self, data: st.DataObject) -> None:
+        leg = data.draw(st.sampled_from(CONTACTS))
+        if leg == self.state.contact and self.state.phase is Phase.DIALLING:
+            self.legs.discard(leg)
+        self.must(ev.NoTrunkLeft(self.now, leg))
 
     @rule(data=st.data())
     def a_gone_leg_goes_again(self, data: st.DataObject) -> None:
@@ -99,10 +121,15 @@ class CallModel(RuleBasedStateMachine):
     def the_node_is_back(self) -> None:
         self.must(ev.NodeBack(self.now))
 
-    @rule()
-    def the_contact_cannot_be_rung(self) -> None:
-        if self.try_(ev.RingFailed(self.now)):
-            self.legs.discard(CONTACT)
+    @rule(by_trunk=st.booleans())
+    def the_contact_cannot_be_rung(self, by_trunk: bool) -> None:
+        leg = self.state.contact
+        if self.state.phase is Phase.DIALLING and self.state.contact_here:
+            self.legs.discard(leg)
+            self.former.append(leg)
+            self.must(ev.RingFailed(self.now, by_trunk=by_trunk))
+        else:
+            assert not self.try_(ev.RingFailed(self.now, by_trunk=by_trunk))
 
     # --- people -------------------------------------------------------------------------------------------------------
 
@@ -198,18 +225,18 @@ class CallModel(RuleBasedStateMachine):
     def a_contact_who_waits_is_looked_after(self) -> None:
         state = self.state
         if not state.contact_here:
-            assert not self.together.get(CONTACT)
+            assert not self.together.get(state.contact)
             return
         if state.phase in BEFORE_ANSWER:
             assert state.timer("ring") or state.ending
         elif state.ending is None:
             assert state.timer("max_duration")
-            alone = CONTACT not in self.together
+            alone = state.contact not in self.together
             decided = state.phase in (Phase.ON_HOLD, Phase.BRIEFING)
             if alone and not decided:
                 assert state.timer("operator_gone") or state.timer("manager_gone")
         if state.ending is not None:
-            assert state.timer("contact_gone") or state.timer(f"parting:{CONTACT}")
+            assert state.timer("contact_gone") or state.timer(f"parting:{state.contact}")
 
     @invariant()
     def the_operator_who_wrapped_up_is_left_alone(self) -> None:
@@ -233,19 +260,20 @@ class CallModel(RuleBasedStateMachine):
         assert self.state.phase is Phase.CLOSED
         assert self.settled == 1
         assert self.now - begun <= LONGEST_S
-        assert not {leg for leg in self.legs if leg == CONTACT or leg.startswith("phone")} - self.asked_to_hang_up
+        assert not {leg for leg in self.legs if leg in CONTACTS or leg.startswith("phone")} - self.asked_to_hang_up
         assert self.recorded <= 1
+        assert sorted(self.noted) == sorted({*self.state.former, self.state.contact})
 
     # --- the model ------------------------------------------------------------------------------------------------------
 
     def closed_unanswered(self) -> bool:
         return self.state.phase is Phase.CLOSED and not self.state.answered
 
-    def leave(self, leg: str, cause: int, by: ev.Cut) -> None:
+    def leave(self, leg: str, cause: int, by: ev.Cut, status: int | None = None) -> None:
         self.legs.discard(leg)
         self.former.append(leg)
         self.part(leg)
-        self.must(ev.HungUp(leg, self.now, cause, by))
+        self.must(ev.HungUp(leg, self.now, cause, by, status))
 
     def hang_up_asked(self) -> None:
         for leg in sorted(self.asked_to_hang_up & self.legs):
@@ -264,11 +292,12 @@ class CallModel(RuleBasedStateMachine):
         """What the world does is never refused."""
         self.state, effects = transition(self.state, event)
         self.carry_out(effects)
-        if isinstance(event, ev.TimerFired) and not self.state.contact_here and CONTACT in self.legs:
-            assert CONTACT in self.asked_to_hang_up  # taken for gone after its bound: it was told to go
-            self.legs.discard(CONTACT)
-            self.former.append(CONTACT)
-            self.part(CONTACT)
+        contact = self.state.contact
+        if isinstance(event, ev.TimerFired) and not self.state.contact_here and contact in self.legs:
+            assert contact in self.asked_to_hang_up  # taken for gone after its bound: it was told to go
+            self.legs.discard(contact)
+            self.former.append(contact)
+            self.part(contact)
 
     def carry_out(self, effects: tuple[fx.Effect, ...]) -> None:
         for effect in effects:
@@ -276,6 +305,10 @@ class CallModel(RuleBasedStateMachine):
                 case fx.RingManager(leg=leg):
                     self.legs.add(leg)
                     self.phones.add(leg)
+                case fx.RingNext(leg=leg):
+                    self.rings_next(leg)
+                case fx.NoteTry(leg=leg):
+                    self.noted.append(leg)
                 case fx.Connect(legs=(one, other)):
                     assert {one, other} <= self.legs, (one, other)
                     self.part(one)
@@ -286,13 +319,23 @@ class CallModel(RuleBasedStateMachine):
                     self.part(leg)
                 case fx.HangUp(leg=leg):
                     assert leg in self.legs | set(self.former), leg
-                    assert leg == CONTACT or leg in self.phones, "lines are never hung up by a call"
+                    assert leg in CONTACTS or leg in self.phones, "lines are never hung up by a call"
                     self.asked_to_hang_up.add(leg)
                 case fx.Play(leg=leg) | fx.Record(leg=leg):
                     assert leg in self.legs, leg
                     self.recorded += isinstance(effect, fx.Record)
                 case fx.AutoDispose() | fx.AutoWrapUp():
                     self.settled += 1
+
+    def rings_next(self, leg: str) -> None:
+        """Another trunk is tried: with nobody at the former legs, soon enough, and only while it means no second ringing."""
+        assert leg in SPARE
+        assert not self.legs & set(CONTACTS)
+        assert self.state.ending is None
+        assert self.state.operator_here
+        assert not self.rang
+        assert self.now - self.state.dialled_at <= LAST_TRY_WITHIN_S
+        self.legs.add(leg)
 
     def part(self, leg: str) -> None:
         other = self.together.pop(leg, None)
