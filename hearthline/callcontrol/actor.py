@@ -50,6 +50,7 @@ class Surroundings(Protocol):
     def sound(self, sound: fx.Sound) -> str: ...
     async def start_recording(self, attempt: Attempt, leg: str) -> None: ...
     async def ring_manager(self, attempt: Attempt, effect: fx.RingManager) -> None: ...
+    def ring_next(self, actor: CallActor, leg: str) -> None: ...
 
 
 @dataclass(slots=True)
@@ -218,6 +219,8 @@ class CallActor:
                         self.tell(ev.SoundFinished(leg, self.around.moments.now()))
                 case fx.HangUp(leg=leg, cause=cause):
                     await self._at_switch(switch.hang_up(leg, cause))
+                case fx.RingNext(leg=leg):
+                    self.around.ring_next(self, leg)
                 case fx.RingManager(handover=handover):
                     if not await self._at_switch(self.around.ring_manager(self.attempt, effect)):
                         self.tell(ev.ManagerUnreachable(self.around.moments.now(), handover))

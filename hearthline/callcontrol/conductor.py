@@ -9,12 +9,15 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections import Counter, defaultdict
+import uuid
+from collections import defaultdict
 from collections.abc import Coroutine
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from django.conf import settings
+from django.db import DatabaseError
 
 from hearthline.callcontrol import handovers, recordings, records, translation
 from hearthline.callcontrol.actor import CallActor
@@ -23,10 +26,12 @@ from hearthline.callcontrol.line_desk import LineDesk
 from hearthline.callcontrol.moments import Moments, RealMoments
 from hearthline.callcontrol.recovery import recover
 from hearthline.callcontrol.sounds import prepare_sounds
-from hearthline.callcontrol.trunks import ChosenTrunk, choose_trunk
+from hearthline.callcontrol.trunk_desk import TrunkDesk, TrunkNews
+from hearthline.callcontrol.trunks import ChosenTrunk, LegTakenError, NoTrunkError, Wanted, note_try, take_trunk
 from hearthline.calls import call_effects as fx
 from hearthline.calls import call_events as ev
-from hearthline.calls.call_state import CallState
+from hearthline.calls.call_state import CallState, Phase
+from hearthline.calls.machine import UndefinedTransitionError
 from hearthline.calls.models import Attempt
 from hearthline.lib import clock
 from hearthline.realtime.audiences import STAFF
@@ -36,7 +41,14 @@ from hearthline.switch import port
 logger = logging.getLogger(__name__)
 
 SWITCH_GUARD_S = 3900  # beyond the campaign's own bound: hand-over and closing sentence included
+BY_TRUNK = (port.SwitchErrorCode.FAILED, port.SwitchErrorCode.NO_SUCH_TRUNK)  # another trunk may do
 STATS_KEPT_S = 60  # what was last heard of a leg, after its end
+
+
+def _waits_for(actor: CallActor, leg: str) -> bool:
+    """Whether the call still wants this leg to be rung."""
+    state = actor.state
+    return state.ending is None and state.contact_here and state.contact == leg
 
 
 class Conductor:
@@ -50,9 +62,10 @@ class Conductor:
         self.node_here = True
         self._calls_of_leg: defaultdict[str, set[str]] = defaultdict(set)
         self._stats: dict[str, port.MediaStats] = {}
-        self._trunk_of_leg: dict[str, int] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self.line_desk = LineDesk(self.database, bus, node)
+        self.trunk_desk = TrunkDesk(switch, self.database, bus, node, self.moments)
+        self.ringing_next: set[str] = set()  # legs for which another trunk is just being asked
         self._sounds: dict[fx.Sound, str] = prepare_sounds(Path(settings.HEARTHLINE.run_folder) / "sounds")
 
     # --- calls --------------------------------------------------------------------------------------------------------
@@ -95,47 +108,96 @@ class Conductor:
 
     # --- dialling -----------------------------------------------------------------------------------------------------
 
-    def channels(self) -> dict[int, int]:
-        """Trunk channels in use, by trunk id."""
-        return dict(Counter(self._trunk_of_leg.values()))
-
     async def ring_contact(self, started: records.Started) -> bool:
         """Ring the contact of a call that was just written. False when the switch refused: the call is then over."""
         assert started.trunk is not None
-        leg = started.state.contact
-        self._trunk_of_leg[leg] = started.trunk.id
+        self.trunk_desk.begun(started.state.contact, started.trunk.id)
         actor = self.adopt(started.attempt, started.state, started.effects)
+        return await self._ring_over(actor, started.state.contact, started.trunk)
+
+    async def _ring_over(self, actor: CallActor, leg: str, chosen: ChosenTrunk) -> bool:
+        """False when the call is over by it."""
+        attempt, limits = actor.attempt, actor.state.limits
         try:
+            await self._turn(chosen)
+            if not _waits_for(actor, leg):
+                await self._ask_if_driven(actor, ev.RingFailed(self.moments.now()))
+                return True  # the operator was quicker: the hang-up came before there was a leg
             await self._ring(
-                leg, port.Destination(number=started.attempt.assignment.phone), started.trunk, started.caller_id,
-                timeout_s=started.state.limits.ring_s,
-                longest_s=started.state.limits.max_duration_s + SWITCH_GUARD_S,
-                tags={"attempt": actor.id},
+                leg, port.Destination(number=attempt.assignment.phone), chosen,
+                attempt.campaign.caller_id or chosen.caller_id, timeout_s=limits.ring_s,
+                longest_s=limits.max_duration_s + SWITCH_GUARD_S, tags={"attempt": actor.id},
             )  # fmt: skip
         except port.SwitchError as error:
             logger.warning("call %s could not be placed: %s (%s)", actor.id, error.message, error.code.value)
-            self._trunk_of_leg.pop(leg, None)
-            actor.tell(ev.RingFailed(self.moments.now()))
-            return False
-        if actor.state.ending is not None or not actor.state.contact_here:
-            await self.switch.hang_up(leg)  # the operator was quicker: the hang-up came before there was a leg
+            self._tell_trunk(self.trunk_desk.refused(leg, by_trunk=error.code in BY_TRUNK))
+            return await self._ask_if_driven(actor, ev.RingFailed(self.moments.now(), by_trunk=error.code in BY_TRUNK))
+        if not _waits_for(actor, leg):
+            await self.switch.hang_up(leg)
         return True
+
+    async def _ask_if_driven(self, actor: CallActor, event: ev.CallEvent) -> bool:
+        """Whether the call goes on after the event."""
+        if self.actors.get(actor.id) is not actor:
+            return False
+        try:
+            return (await actor.ask(event)).phase is not Phase.CLOSED
+        except UndefinedTransitionError:
+            return False
+
+    def ring_next(self, actor: CallActor, leg: str) -> None:
+        """The trunk failed the attempt: call the contact over another one, or tell that there is none."""
+        if leg not in self.ringing_next:
+            self.ringing_next.add(leg)
+            self.spawn(self._ring_next(actor, leg), "another trunk")
+
+    async def _ring_next(self, actor: CallActor, leg: str) -> None:
+        try:
+            chosen = await self.database.run(records.next_trunk, actor.attempt, self.wanted(leg))
+        except (NoTrunkError, LegTakenError, DatabaseError) as error:
+            logger.info("call %s has no other trunk: %s", actor.id, type(error).__name__)
+            actor.tell(ev.NoTrunkLeft(self.moments.now(), leg))
+        else:
+            self.trunk_desk.begun(leg, chosen.id)
+            await self._ring_over(actor, leg, chosen)
+        finally:
+            self.ringing_next.discard(leg)
+
+    def wanted(self, leg: str, number: str = "") -> Wanted:
+        """A call of this node that needs a trunk now."""
+        return Wanted(number, uuid.UUID(leg), self.node, self.moments.now(), self.trunk_desk.aside)
+
+    async def _turn(self, chosen: ChosenTrunk) -> None:
+        """Wait for the call's turn, where the trunk takes so many calls a second."""
+        if chosen.due > self.moments.now():
+            due = asyncio.get_running_loop().create_future()
+            self.moments.call_at(chosen.due, lambda: None if due.done() else due.set_result(None))
+            await due
 
     async def ring_manager(self, attempt: Attempt, effect: fx.RingManager) -> None:
         """Raises SwitchError."""
+        trunk: ChosenTrunk | None = None
         try:
             destination = await self.database.run(handovers.destination_of, effect.handover)
-            trunk = await self.database.run(choose_trunk, self.channels()) if destination.number else None
+            if destination.number:
+                wanted = replace(self.wanted(effect.leg, destination.number), handover=effect.handover)
+                trunk = await self.database.run(take_trunk, wanted)
         except Exception as error:
             logger.exception("hand-over %s: the manager cannot be rung", effect.handover)
             raise port.SwitchError(port.SwitchErrorCode.FAILED, "no way to the manager") from error
-        if trunk is not None:
-            self._trunk_of_leg[effect.leg] = trunk.id
         caller_id = attempt.campaign.caller_id or (trunk.caller_id if trunk is not None else "")
-        await self._ring(
-            effect.leg, destination, trunk, caller_id, timeout_s=settings.HEARTHLINE.manager_ring_timeout_s,
-            longest_s=SWITCH_GUARD_S, tags={"attempt": str(attempt.pk), "handover": effect.handover},
-        )  # fmt: skip
+        if trunk is not None:
+            self.trunk_desk.begun(effect.leg, trunk.id)
+            await self._turn(trunk)
+        try:
+            await self._ring(
+                effect.leg, destination, trunk, caller_id, timeout_s=settings.HEARTHLINE.manager_ring_timeout_s,
+                longest_s=SWITCH_GUARD_S, tags={"attempt": str(attempt.pk), "handover": effect.handover},
+            )  # fmt: skip
+        except port.SwitchError as error:
+            self._tell_trunk(self.trunk_desk.refused(effect.leg, by_trunk=error.code in BY_TRUNK))
+            self._free_channel(port.LegHungUp(effect.leg, self.moments.now(), 41, port.Party.SWITCH))
+            raise
 
     async def _ring(
         self, leg: str, destination: port.Destination, trunk: ChosenTrunk | None, caller_id: str, *,
@@ -145,6 +207,16 @@ class Conductor:
             leg, destination, caller_id=caller_id, timeout_s=timeout_s,
             trunk=trunk.trunk if trunk is not None else None, max_duration_s=longest_s, tags=tags,
         )  # fmt: skip
+
+    def _tell_trunk(self, news: TrunkNews | None) -> None:
+        if news is not None:
+            self.spawn(self.trunk_desk.tell(news), "tell of a trunk")
+
+    def _free_channel(self, event: port.LegHungUp) -> None:
+        work = self.database.run(
+            note_try, uuid.UUID(event.leg), at=event.at, cause=event.cause, sip_status=event.sip_status
+        )
+        self.spawn(work, "free a channel")
 
     async def start_recording(self, attempt: Attempt, leg: str) -> None:
         """Raises SwitchError."""
@@ -192,6 +264,8 @@ class Conductor:
                 self.spawn(
                     self.database.run(recordings.finish_recording, event.path, event.duration_ms), "finish a recording"
                 )
+            case port.RegistrationChanged():
+                self.spawn(self.trunk_desk.note_registration(event), "note a registration")
             case port.LegDigit():
                 return
             case _:
@@ -201,13 +275,18 @@ class Conductor:
         translated = translation.event_of(event)
         if translated is None:
             return
+        if isinstance(event, port.LegHungUp) and self.trunk_desk.carries(event.leg) and not self._is_contact(event.leg):
+            self._free_channel(event)  # a contact's is freed with the state that its call is written with
+        self._tell_trunk(self.trunk_desk.take(event))
         for call in list(self._calls_of_leg.get(translated.leg, ())):
             self.actors[call].tell(translated)
         self.line_desk.take(event)
         if isinstance(event, port.LegHungUp):
             leg = event.leg
-            self._trunk_of_leg.pop(leg, None)
             self.moments.call_at(self.moments.now() + STATS_KEPT_S, lambda: self._forget(leg))
+
+    def _is_contact(self, leg: str) -> bool:
+        return any(self.actors[call].state.contact == leg for call in self._calls_of_leg.get(leg, ()))
 
     def _forget(self, leg: str) -> None:
         if leg not in self._calls_of_leg:

@@ -143,8 +143,9 @@ async def _dial(conductor: Conductor, command: cmd.Dial) -> Reply:
     if not conductor.node_here:
         raise UnavailableError(_("The telephone switch does not answer. Try again in a few seconds."))
     started = await conductor.database.run(
-        records.start_attempt, command, node=conductor.node, channels=conductor.channels(), at=conductor.moments.now()
-    )
+        records.start_attempt, command, node=conductor.node, aside=dict(conductor.trunk_desk.aside),
+        at=conductor.moments.now(),
+    )  # fmt: skip
     if started.trunk is not None and not await conductor.ring_contact(started):
         raise UnavailableError(_("The call could not be placed. The contact will be called again later."))
     return {"attempt": str(started.attempt.pk)}

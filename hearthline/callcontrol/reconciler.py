@@ -10,7 +10,7 @@ from datetime import timedelta
 from django.conf import settings
 from django.db.models import Q
 
-from hearthline.callcontrol import recordings, recovery
+from hearthline.callcontrol import recordings, recovery, trunks
 from hearthline.callcontrol.conductor import Conductor
 from hearthline.calls import call_events as ev
 from hearthline.calls.call_state import Phase
@@ -66,6 +66,8 @@ class Reconciler:
         self._replay_missed(snapshots)
         await self._end_orphans(set(snapshots))
         await recovery.take_up_lines(conductor, snapshots)
+        await recovery.free_channels(conductor, set(snapshots))
+        await conductor.trunk_desk.keep_registered()
         await self._heartbeat()
 
     def _replay_missed(self, snapshots: dict[str, port.LegSnapshot]) -> None:
@@ -108,6 +110,7 @@ def housekeeping() -> None:
     uploads.resume_interrupted(now)
     exports.resume_interrupted(now)
     recordings.finish_abandoned(now)
+    trunks.free_channels_of_silent_nodes()
     _end_stuck_handovers()
 
 

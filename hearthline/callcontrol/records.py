@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import uuid
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -13,12 +14,13 @@ from django.db.models import OuterRef
 from django.utils.translation import gettext_lazy as _
 
 from hearthline.callcontrol.translation import id_of, leg_of
-from hearthline.callcontrol.trunks import ChosenTrunk, choose_trunk
+from hearthline.callcontrol.trunks import ChosenTrunk, LegTakenError, Wanted, note_try, take_trunk
 from hearthline.calls import call_effects as fx
 from hearthline.calls import machine
 from hearthline.calls.announcements import tell_call, tell_handover
 from hearthline.calls.call_state import CallState, Limits, Phase, from_json, to_json
 from hearthline.calls.commands import Dial
+from hearthline.calls.failover import MAX_TRIES
 from hearthline.calls.models import Attempt, HandOver, HandOverState, Line, LineState, Shift
 from hearthline.calls.outcomes import dispose
 from hearthline.calls.settlement import record_telephone
@@ -62,16 +64,16 @@ class Seen:
     operator: dict[str, Any] = field(default_factory=dict)
 
 
-def start_attempt(command: Dial, *, node: str, channels: dict[int, int], at: float) -> Started:
+def start_attempt(command: Dial, *, node: str, aside: Mapping[int, float], at: float) -> Started:
     """Check everything once more and write the attempt: what stands between a key and the INVITE, so as few statements
-    as will do. The effects are left to the caller.
+    as will do. The effects are left to the caller. `aside`: trunks to avoid, as `trunks.Wanted` has them.
 
     Raises ConflictError (lease, shift, line), NotFoundError, NoTrunkError.
     """
     try:
         with transaction.atomic():
-            return _start(command, node, channels, at)
-    except IntegrityError as error:
+            return _start(command, node, aside, at)
+    except (IntegrityError, LegTakenError) as error:
         # pressed twice at once, or the line carries another call: the database has decided
         earlier = _earlier(_assignment_of(command))
         if earlier is None:
@@ -79,7 +81,7 @@ def start_attempt(command: Dial, *, node: str, channels: dict[int, int], at: flo
         return earlier
 
 
-def _start(command: Dial, node: str, channels: dict[int, int], at: float) -> Started:
+def _start(command: Dial, node: str, aside: Mapping[int, float], at: float) -> Started:
     now = clock.from_timestamp(at)
     assignment = _assignment_of(command)
     if assignment.dialled and (earlier := _earlier(assignment)) is not None:
@@ -87,12 +89,13 @@ def _start(command: Dial, node: str, channels: dict[int, int], at: float) -> Sta
     if assignment.state != AssignmentState.ACTIVE or assignment.lease_expires_at <= now:
         raise ConflictError(_("The time to call this contact has passed. Take the next one."))
     shift, line = _shift_and_line(assignment.operator_id, node)
-    trunk = choose_trunk(channels)
-    limits = limits_of(assignment.campaign.max_duration_s)
     id = _attempt_id(assignment)
+    trunk = take_trunk(Wanted(assignment.phone, id, node, at, aside, attempt=id))
+    limits = limits_of(assignment.campaign.max_duration_s)
     state, effects = machine.begin(
         attempt=str(id), contact=leg_of(id), operator=leg_of(line), limits=limits,
         record=assignment.campaign.record_calls, at=at,
+        spare=tuple(leg_of(derived_id(id, f"try:{n}")) for n in range(2, MAX_TRIES + 1)),
     )  # fmt: skip
     attempt = Attempt(
         pk=id, assignment=assignment, contact=assignment.contact, campaign=assignment.campaign,
@@ -102,6 +105,14 @@ def _start(command: Dial, node: str, channels: dict[int, int], at: float) -> Sta
     attempt.save(force_insert=True)
     dialing.dial_begun(assignment, command.fence, lease_s=_longest(limits))
     return Started(attempt, state, effects, trunk, assignment.campaign.caller_id or trunk.caller_id)
+
+
+def next_trunk(attempt: Attempt, wanted: Wanted) -> ChosenTrunk:
+    """Another trunk for an attempt whose trunk failed it. Raises NoTrunkError, LegTakenError."""
+    with transaction.atomic():
+        chosen = take_trunk(replace(wanted, number=attempt.assignment.phone, attempt=attempt.pk, another=True))
+        Attempt.objects.filter(pk=attempt.pk).update(trunk=chosen.id)
+    return chosen
 
 
 def _attempt_id(assignment: Assignment) -> uuid.UUID:
@@ -221,6 +232,8 @@ def write_effects(attempt: Attempt, state: CallState, effects: tuple[fx.Effect, 
         match effect:
             case fx.NoteHandOver():
                 _note_handover(attempt, effect, moment)
+            case fx.NoteTry(leg=leg, cause=cause, sip_status=sip_status) if (id := id_of(leg)) is not None:
+                note_try(id, at=at, cause=cause, sip_status=sip_status)
             case fx.PayTelephone():
                 record_telephone(attempt)
             case fx.AutoDispose(outcome=outcome):

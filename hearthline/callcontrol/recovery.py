@@ -7,9 +7,10 @@ replayed, answers too; then every call asks once more for its arrangement. Legs 
 from __future__ import annotations
 
 import logging
+import uuid
 from typing import TYPE_CHECKING
 
-from hearthline.callcontrol import lines, records
+from hearthline.callcontrol import lines, records, trunks
 from hearthline.callcontrol.translation import id_of, leg_of, stats_json
 from hearthline.calls import call_events as ev
 from hearthline.calls.call_state import BEFORE_ANSWER, LIVE, CallState, Phase, from_json
@@ -33,10 +34,32 @@ async def recover(conductor: Conductor, *, at: float) -> None:
     await take_up_calls(conductor)
     for actor in list(conductor.actors.values()):
         await actor.resync()
-        for event in missed(actor.state, snapshots, at):
-            actor.tell(event)
+        if await _between_trunks(conductor, actor.state, snapshots):
+            conductor.ring_next(actor, actor.state.contact)
+        else:
+            for event in missed(actor.state, snapshots, at):
+                actor.tell(event)
         actor.tell(ev.NodeBack(at))
     await hang_up_orphans(conductor, set(snapshots))
+    await free_channels(conductor, set(snapshots))
+    await conductor.trunk_desk.keep_registered(again=True)
+
+
+async def free_channels(conductor: Conductor, legs: set[str]) -> None:
+    """Trunk channels that this node holds for legs which are gone."""
+    known = {id for leg in legs if (id := id_of(leg)) is not None}
+    freed = await conductor.database.run(trunks.free_lost_channels, conductor.node, known, at=conductor.moments.now())
+    if freed:
+        logger.warning("%s trunk channels were held by legs that are gone; they are free again", freed)
+
+
+async def _between_trunks(conductor: Conductor, state: CallState, snapshots: dict[str, port.LegSnapshot]) -> bool:
+    """Whether the call was to go on over another trunk, and whoever was to see to it did not come to that."""
+    if state.phase is not Phase.DIALLING or not state.former or state.ending is not None:
+        return False
+    if state.contact in snapshots or state.contact in conductor.ringing_next:
+        return False
+    return not await conductor.database.run(trunks.was_taken, uuid.UUID(state.contact))
 
 
 async def take_up_calls(conductor: Conductor) -> int:
@@ -73,11 +96,19 @@ def missed(state: CallState, snapshots: dict[str, port.LegSnapshot], at: float) 
         return []
     events: list[ev.CallEvent] = []
     contact = snapshots.get(state.contact)
-    if contact is None and state.phase is Phase.DIALLING and at - state.dialled_at < YOUNG_S:
+    if contact is None and state.phase is Phase.DIALLING and at - max(state.dialled_at, state.tried_at) < YOUNG_S:
         return []
     if state.contact_here and (contact is None or contact.state is port.LegState.GONE):
         return [
-            ev.HungUp(state.contact, at, LOST_CAUSE, ev.Cut.SWITCH, None, stats_json(contact.stats) if contact else {})
+            ev.HungUp(
+                state.contact,
+                at,
+                LOST_CAUSE,
+                ev.Cut.SWITCH,
+                None,
+                stats_json(contact.stats) if contact else {},
+                missed=True,
+            )
         ]
     if contact is not None and state.phase in BEFORE_ANSWER:
         events += _missed_before_answer(state, contact, at)

@@ -68,6 +68,7 @@ async def _take_up(conductor: Conductor) -> None:
     while True:
         try:
             await conductor.database.run(heartbeat, conductor.node, asdict(await conductor.switch.load()))
+            await conductor.trunk_desk.load()
             await recover(conductor, at=conductor.moments.now())
         except port.SwitchError as error:
             logger.warning("the switch does not answer yet: %s", error.message)

@@ -47,7 +47,9 @@ class Trunk(models.Model):
     register = models.BooleanField(_("register"), default=False)
     number_format = models.CharField(_("number format"), max_length=40, default="+{e164}")
     caller_id = models.CharField(_("caller ID"), max_length=20, blank=True)
+    prefixes = models.CharField(_("destinations"), max_length=500, blank=True)  # "7 7495": digits, spaces; empty: any
     max_channels = models.PositiveIntegerField(_("channels at once"), default=0)
+    max_calls_per_s = models.PositiveSmallIntegerField(_("calls a second"), default=0)
     tls_verify = models.BooleanField(_("check the TLS certificate"), default=True)
     priority = models.SmallIntegerField(_("priority"), default=0)
     active = models.BooleanField(_("in use"), default=True)
@@ -59,6 +61,25 @@ class Trunk(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+
+class TrunkStanding(models.Model):
+    """How a trunk stands at a node: whether its registration is accepted, whether calls avoid it for a while."""
+
+    trunk = models.ForeignKey(Trunk, on_delete=models.CASCADE, related_name="standings")
+    node = models.ForeignKey(Node, on_delete=models.CASCADE, related_name="+")
+    registered = models.BooleanField(null=True)  # None: it is not kept registered, or nothing is known yet
+    said = models.CharField(max_length=300, blank=True)  # by the provider, when it refused
+    told_at = models.DateTimeField(null=True)  # when the switch told that
+    aside_until = models.DateTimeField(null=True)  # it failed again and again: others are preferred until then
+    aside_cause = models.PositiveSmallIntegerField(null=True)  # Q.850, of the last failure
+    aside_status = models.PositiveSmallIntegerField(null=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["trunk", "node"], name="one_standing_per_trunk_and_node")]
+
+    def __str__(self) -> str:
+        return f"{self.trunk_id} at {self.node_id}"
 
 
 class Shift(models.Model):
@@ -117,7 +138,8 @@ class Line(models.Model):
 
 
 class Attempt(models.Model):
-    """One try to reach a contact, with its evidence. `id` is also the contact leg's id at the switch.
+    """One try to reach a contact, with its evidence. `id` is also the id of the contact's first leg at the switch; when its
+    trunk fails, the attempt goes on over another one with a leg of its own (`TrunkCall`).
 
     `phase` is `machine.Phase`; `machine` its whole state as JSON, from which call control resumes after a restart.
     """
@@ -200,6 +222,41 @@ class HandOver(models.Model):
     completed_at = models.DateTimeField(null=True)
     ended_at = models.DateTimeField(null=True)
     manager_notes = models.TextField(blank=True)
+
+    def __str__(self) -> str:
+        return str(self.id)
+
+
+class TrunkCall(models.Model):
+    """One leg through a trunk, from before its INVITE to its end: the evidence of each try, and what holds a channel.
+
+    `channel` (from 1 to the trunk's limit) and `turn` (of the seconds, each divided by the trunk's calls a second) are taken by
+    writing them: that no two calls have the same is the database's word, whatever nodes and threads do at the same time.
+    """
+
+    id = models.UUIDField(primary_key=True, editable=False)  # of the leg
+    trunk = models.ForeignKey(Trunk, null=True, on_delete=models.SET_NULL, related_name="calls")
+    node = models.ForeignKey(Node, on_delete=models.PROTECT, related_name="+")
+    attempt = models.ForeignKey(Attempt, null=True, on_delete=models.CASCADE, related_name="tries")
+    handover = models.ForeignKey(HandOver, null=True, on_delete=models.CASCADE, related_name="+")
+    channel = models.PositiveIntegerField(null=True)  # None: the trunk has no limit
+    turn = models.BigIntegerField(null=True)
+    begun_at = models.DateTimeField()
+    ended_at = models.DateTimeField(null=True)
+    cause = models.PositiveSmallIntegerField(null=True)  # Q.850; None: nobody heard the end
+    sip_status = models.PositiveSmallIntegerField(null=True)
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["trunk", "begun_at"]),
+            models.Index(fields=["node"], condition=Q(ended_at=None), name="open_trunk_calls_of_node"),
+        ]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["trunk", "channel"], condition=Q(ended_at=None), name="one_call_per_trunk_channel"
+            ),
+            models.UniqueConstraint(fields=["trunk", "turn"], name="one_call_per_trunk_turn"),
+        ]
 
     def __str__(self) -> str:
         return str(self.id)

@@ -195,8 +195,10 @@ class NodeChanged(Payload):
 
 class TrunkChanged(Payload):
     trunk: int
-    state: Literal["ok", "failing", "unknown"]
+    # when it was tried; its registration at a node; how calls go over it there
+    state: Literal["ok", "failing", "registered", "refused", "set_aside", "working"]
     message: str = ""
+    node: str = ""
 
 
 class SessionEnded(Payload):

@@ -13,7 +13,7 @@ from hearthline.callcontrol.reconciler import Reconciler, heartbeat
 from hearthline.callcontrol.recovery import recover
 from hearthline.calls import commands as cmd
 from hearthline.calls import services
-from hearthline.calls.models import Attempt, HandOver, Line, Trunk
+from hearthline.calls.models import Attempt, HandOver, Line, Trunk, TrunkCall
 from hearthline.calls.outcomes import Outcome
 from hearthline.campaigns.models import Campaign, CampaignManager, DispositionKind
 from hearthline.dialing import services as dialing
@@ -60,6 +60,7 @@ class Exchange:
         ]
         await listening.wait()
         await self.db(heartbeat, NODE, {})
+        await self.conductor.trunk_desk.load()
         await recover(self.conductor, at=self.moments.now())
         await self.settled()
 
@@ -165,7 +166,9 @@ class Exchange:
 
     @property
     def contact(self) -> str:
-        return uuid.UUID(self.attempt).hex
+        """The leg to the contact; of the present try, while the call lasts."""
+        actor = self.conductor.actors.get(self.attempt)
+        return actor.state.contact if actor is not None else uuid.UUID(self.attempt).hex
 
     @property
     def operator_leg(self) -> str:
@@ -175,6 +178,10 @@ class Exchange:
 
     async def row(self) -> Attempt:
         return await self.db(Attempt.objects.select_related("assignment", "contact", "shift").get, pk=self.attempt)
+
+    async def channels(self) -> int:
+        """Trunk channels in use."""
+        return await self.db(TrunkCall.objects.filter(ended_at=None).count)
 
     async def handover(self, id: str) -> HandOver:
         return await self.db(HandOver.objects.get, pk=id)

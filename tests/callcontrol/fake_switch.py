@@ -85,6 +85,7 @@ class FakeSwitch:
         self.requests: list[tuple[str, object]] = []
         self.refuse: dict[str, port.SwitchErrorCode] = {}  # request → how it is refused
         self.reachable = True
+        self.kept: dict[str, port.Trunk] = {}
         self.muted = False  # events are lost, as when nobody listens
         self._events: asyncio.Queue[port.SwitchEvent] = asyncio.Queue()
         self._accrued_at = moments.now()
@@ -187,6 +188,12 @@ class FakeSwitch:
     async def test_trunk(self, trunk: port.Trunk, *, timeout_s: int = 8) -> str:
         self._asked("test_trunk", trunk.name)
         return "The provider accepted the registration."
+
+    async def keep_registered(self, trunks: Sequence[port.Trunk]) -> None:
+        self._asked("keep_registered", tuple(trunk.name for trunk in trunks))
+        self.kept = {trunk.name: trunk for trunk in trunks if trunk.register}
+        for name in self.kept:
+            self._tell(port.RegistrationChanged(name, self.moments.now(), True))
 
     async def events(self) -> AsyncIterator[port.SwitchEvent]:
         while True:

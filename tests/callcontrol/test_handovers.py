@@ -110,7 +110,7 @@ async def test_a_manager_at_a_telephone(exchange: Exchange) -> None:
     destination = exchange.switch.leg(phone).destination
     assert destination is not None
     assert destination.number == "+74957654321"
-    assert exchange.conductor.channels() == {1: 2}
+    assert await exchange.channels() == 2
     exchange.switch.answers(phone)
     await exchange.settled()
     assert exchange.switch.leg(phone).others == {exchange.operator_leg}
@@ -119,7 +119,7 @@ async def test_a_manager_at_a_telephone(exchange: Exchange) -> None:
     assert ("play", (phone, "contact_gone.wav")) in exchange.switch.requests  # told, then hung up
     await exchange.advance(10)
     assert phone in exchange.switch.gone
-    assert exchange.conductor.channels() == {}
+    assert await exchange.channels() == 0
 
 
 @pytest.mark.parametrize(("cause", "state"), [(17, HandOverState.DECLINED), (19, HandOverState.UNANSWERED)])

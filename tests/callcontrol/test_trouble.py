@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from django.utils.translation import get_language
 
+from hearthline.callcontrol.trunks import Wanted, note_try, take_trunk
 from hearthline.calls import commands as cmd
 from hearthline.calls.models import Attempt, Line, LineState, Recording, Trunk
 from hearthline.dialing.models import Assignment, AssignmentState
@@ -194,9 +195,11 @@ async def test_channels_and_trunks_are_respected(exchange: Exchange) -> None:
     assert await exchange.db(Attempt.objects.count) == 0
     assert (await exchange.db(Assignment.objects.get)).state == AssignmentState.ACTIVE  # still the operator's
     await exchange.db(lambda: Trunk.objects.update(active=True, max_channels=1))
-    exchange.conductor._trunk_of_leg["another"] = (await exchange.db(Trunk.objects.get)).pk
+    taken = Wanted("+79160000000", uuid.uuid4(), NODE, exchange.moments.now(), {})
+    await exchange.db(take_trunk, taken)
     assert "All telephone channels" in (await exchange.dial())["error"]["message"]
-    exchange.conductor._trunk_of_leg.clear()
+    assert await exchange.db(Attempt.objects.count) == 0
+    await exchange.db(note_try, taken.leg, at=exchange.moments.now(), cause=16, sip_status=None)
     assert "error" not in await exchange.dial()
 
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import time
+import uuid
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from hearthline.callcontrol.trunks import NoTrunkError, choose_trunk
-from hearthline.calls.models import Trunk
+from hearthline.callcontrol.trunks import ChosenTrunk, NoTrunkError, Wanted, take_trunk
+from hearthline.calls.models import Node, Trunk
 from hearthline.campaigns.models import Campaign, CampaignState, Contact
 from hearthline.campaigns.scripts import check_script
 from hearthline.demo.campaigns import CAMPAIGNS, MEANS
@@ -82,13 +84,18 @@ def test_robots_speak_the_language_of_their_number(tmp_path: Path) -> None:
     assert any(ord(letter) > 1024 for letter in config.plan("+79000000101").greeting)
 
 
+def chosen() -> ChosenTrunk:
+    return take_trunk(Wanted("+79000000101", uuid.uuid4(), "one", time.time(), {}))
+
+
 @pytest.mark.django_db
 def test_a_demonstration_never_calls_past_this_machine(settings: Any) -> None:
     seed(provider_port=5070, provider_password="one")
+    Node.objects.create(name="one", engine="embedded")
     Trunk.objects.create(name="real", host="sip.provider.example", priority=9)
-    assert choose_trunk({}).trunk.name == "real"
+    assert chosen().trunk.name == "real"
     settings.HEARTHLINE = settings.HEARTHLINE.model_copy(update={"demonstration": True})
-    assert choose_trunk({}).trunk.host == "127.0.0.1"
+    assert chosen().trunk.host == "127.0.0.1"
     Trunk.objects.filter(host="127.0.0.1").update(active=False)
     with pytest.raises(NoTrunkError):
-        choose_trunk({})
+        chosen()
