@@ -1,0 +1,179 @@
+"""Writing FreeSWITCH's configuration from our template: one file, one certificate, the hold music.
+
+The template stands in `deploy/freeswitch`; what it says and why is in the README beside it.
+"""
+
+from __future__ import annotations
+
+import datetime
+import ipaddress
+import os
+import re
+import secrets
+import wave
+from dataclasses import dataclass
+from pathlib import Path
+from xml.sax.saxutils import quoteattr
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from hearthline.switch.embedded.pcm import RATE
+from hearthline.switch.embedded.sounds import hold_music
+
+TEMPLATE = Path(__file__).resolve().parents[3] / "deploy" / "freeswitch" / "freeswitch.xml.in"
+
+_KEY = re.compile(r"[A-Za-z0-9_-]{16,128}")
+_HOST = re.compile(r"[A-Za-z0-9._:-]{1,255}|auto-nat|stun:[A-Za-z0-9.:-]{1,200}")
+_LEVELS = {"debug": 7, "info": 6, "notice": 5, "warning": 4, "err": 3}
+
+
+class RenderError(Exception):
+    """A value that cannot stand in the configuration; the sentence names it."""
+
+
+@dataclass(frozen=True, slots=True)
+class NodeConfig:
+    """One FreeSWITCH node. Addresses are literal; ports are TCP except `rtp_ports`."""
+
+    event_password: str
+    lines_key: str  # what call control proves itself with when it hands in a browser's leg
+    control_host: str = "127.0.0.1"  # where the event socket and the lines' port listen, and who may use them
+    event_port: int = 8021
+    lines_port: int = 5066
+    media_bind: str = "127.0.0.1"
+    media_advertise: str = ""  # what browsers are told; empty: the bound address
+    sip_bind: str = "127.0.0.1"
+    sip_advertise: str = ""
+    sip_port: int = 5060
+    tls_port: int = 0  # 0: no TLS to trunks
+    tls_verify: bool = True  # trunks' certificates
+    rtp_ports: tuple[int, int] = (30000, 31999)
+    max_sessions: int = 1000
+    sessions_per_second: int = 50
+    consent_s: int = 15  # a browser of which nothing comes for so long is gone (RFC 7675)
+    connect_s: int = 30  # from the offer to the first audio
+    log_to_file: bool = True  # else to the standard output
+    log_level: str = "warning"  # messages of "info" and below may carry numbers
+    trace_sip: bool = False  # whole SIP messages in the log: for tests
+
+    def __post_init__(self) -> None:
+        for name in ("event_password", "lines_key"):
+            if not _KEY.fullmatch(getattr(self, name)):
+                raise RenderError(f"{name} must have 16 to 128 letters, digits, - or _.")
+        try:
+            if ipaddress.ip_address(self.control_host).version != 4:
+                raise RenderError("control_host must be an IPv4 address.")
+        except ValueError:
+            raise RenderError("control_host must be a literal IPv4 address.") from None
+        for name in ("media_bind", "media_advertise", "sip_bind", "sip_advertise"):
+            value = getattr(self, name)
+            if value and not _HOST.fullmatch(value):
+                raise RenderError(f"{name} is no address.")
+        if not 1024 <= self.rtp_ports[0] < self.rtp_ports[1] <= 65535:
+            raise RenderError("rtp_ports must be two ports from 1024 on, the lower first.")
+        if self.log_level not in _LEVELS:
+            raise RenderError(f"log_level must be one of {', '.join(_LEVELS)}.")
+
+
+def render(config: NodeConfig, folder: Path) -> Path:
+    """Write everything below `folder`, which FreeSWITCH is then started with (see `arguments`); returns the
+    configuration's folder. Only the owner can read it: it holds passwords. An existing certificate is kept."""
+    folder = folder.resolve()
+    if re.search(r"[^A-Za-z0-9._/+-]", str(folder)):
+        raise RenderError("The folder's path may have letters, digits and . _ / + - only.")
+    for name in ("conf", "certificates", "gateways", "log", "run", "db", "sounds"):
+        (folder / name).mkdir(mode=0o700, parents=True, exist_ok=True)
+    music = folder / "sounds" / "hold_music.wav"
+    _write_music(music)
+    certificate = folder / "certificates" / "dtls-srtp.pem"
+    if not certificate.exists():
+        _write_private(certificate, make_certificate())
+    text = TEMPLATE.read_text()
+    values = _values(config, folder, music)
+    for name, value in values.items():
+        text = text.replace(f"@{name}@", value)
+    _write_private(folder / "conf" / "freeswitch.xml", text)
+    return folder / "conf"
+
+
+def arguments(folder: Path) -> list[str]:
+    """The arguments that FreeSWITCH is started with."""
+    folder = folder.resolve()
+    places = {
+        "conf": "conf", "log": "log", "run": "run", "db": "db", "certs": "certificates", "cache": "run", "temp": "run",
+        "storage": "run", "recordings": "run", "sounds": "sounds", "scripts": "run", "grammar": "run", "htdocs": "run",
+    }  # fmt: skip
+    return ["-nf", "-nonat", "-nonatmap", *(word for name, place in places.items() for word in (f"-{name}", str(folder / place)))]
+
+
+def _values(config: NodeConfig, folder: Path, music: Path) -> dict[str, str]:
+    levels = list(_LEVELS)[list(_LEVELS).index(config.log_level) :]
+    trace = '            <param name="sip-trace" value="yes"/>' if config.trace_sip else ""
+    plain = {
+        "MUSIC": str(music),
+        "LOGGER": "logfile" if config.log_to_file else "console",
+        "LOG_LEVELS": ",".join([*levels, "crit", "alert"]),
+        "LOG_LEVEL": str(_LEVELS[config.log_level]),
+        "LOG_FILE": str(folder / "log" / "freeswitch.log"),
+        "MAX_SESSIONS": str(config.max_sessions),
+        "SESSIONS_PER_SECOND": str(config.sessions_per_second),
+        "RTP_FIRST": str(config.rtp_ports[0]),
+        "RTP_LAST": str(config.rtp_ports[1]),
+        "CONTROL_HOST": config.control_host,
+        "EVENT_PORT": str(config.event_port),
+        "EVENT_PASSWORD": config.event_password,
+        "LINES_PORT": str(config.lines_port),
+        "LINES_KEY": config.lines_key,
+        "MEDIA_BIND": config.media_bind,
+        "MEDIA_ADVERTISE": config.media_advertise or config.media_bind,
+        "GATEWAYS": str(folder / "gateways"),
+        "SIP_BIND": config.sip_bind,
+        "SIP_ADVERTISE": config.sip_advertise or config.sip_bind,
+        "SIP_PORT": str(config.sip_port),
+        "TLS": "true" if config.tls_port else "false",
+        "TLS_PORT": str(config.tls_port or 5061),
+        "TLS_VERIFY": "out" if config.tls_verify else "none",
+        "CERTIFICATES": str(folder / "certificates"),
+        "CONSENT_MS": str(1000 * config.consent_s),
+        "CONNECT_S": str(config.connect_s + 5),  # call control is quicker; this is for when it is dead
+    }
+    return {**{name: quoteattr(value)[1:-1] for name, value in plain.items()}, "TRACE": trace}
+
+
+def _write_private(path: Path, text: str) -> None:
+    part = path.with_suffix(".part")
+    part.unlink(missing_ok=True)
+    with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        file.write(text)
+    part.replace(path)
+
+
+def _write_music(path: Path) -> None:
+    with wave.open(str(path), "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(RATE)
+        file.writeframes(hold_music())
+
+
+def make_certificate() -> str:
+    """A P-256 key and a self-signed certificate as PEM, for DTLS with browsers (they check its fingerprint, nothing else).
+    FreeSWITCH alone would make an RSA one, whose handshakes cost several times as much."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, secrets.token_hex(8))])
+    today = datetime.datetime.now(datetime.UTC)
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(today - datetime.timedelta(days=1))
+        .not_valid_after(today + datetime.timedelta(days=3650))
+        .sign(key, hashes.SHA256())
+    )
+    encoding = serialization.Encoding.PEM
+    private = key.private_bytes(encoding, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    return (certificate.public_bytes(encoding) + private).decode()
