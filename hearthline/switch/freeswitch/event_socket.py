@@ -13,6 +13,7 @@ import uuid
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from hearthline.switch.freeswitch.frames import (
     MAX_HEADER_BYTES,
@@ -189,7 +190,8 @@ class EventSocket:
         lost = unreachable("The connection to FreeSWITCH was lost; the fate of the request is unknown.")
         replies, self._replies = self._replies, deque()
         jobs, self._jobs = self._jobs, {}
-        for future in (*replies, *jobs.values()):
+        waiting: list[asyncio.Future[Any]] = [*replies, *jobs.values()]
+        for future in waiting:
             if not future.done():
                 future.set_exception(lost)
                 future.exception()  # whoever waited may be gone

@@ -105,7 +105,12 @@ def arguments(folder: Path) -> list[str]:
         "conf": "conf", "log": "log", "run": "run", "db": "db", "certs": "certificates", "cache": "run", "temp": "run",
         "storage": "run", "recordings": "run", "sounds": "sounds", "scripts": "run", "grammar": "run", "htdocs": "run",
     }  # fmt: skip
-    return ["-nf", "-nonat", "-nonatmap", *(word for name, place in places.items() for word in (f"-{name}", str(folder / place)))]
+    return [
+        "-nf",
+        "-nonat",
+        "-nonatmap",
+        *(word for name, place in places.items() for word in (f"-{name}", str(folder / place))),
+    ]
 
 
 def _values(config: NodeConfig, folder: Path, music: Path) -> dict[str, str]:

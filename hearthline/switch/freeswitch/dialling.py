@@ -1,0 +1,104 @@
+"""A telephone call as FreeSWITCH's `originate` command: the trunk travels as variables of the channel."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+from hearthline.switch.embedded.sip.addresses import SipUri, sip_uri
+from hearthline.switch.embedded.sip.errors import BadMessageError
+from hearthline.switch.freeswitch.line_port import pack_tags
+from hearthline.switch.port import Destination, LegId, SwitchError, SwitchErrorCode, Transport, Trunk
+
+PROFILE = "external"
+
+_DIAL = re.compile(r"[A-Za-z0-9@:;=.+_~%*#!-]{1,512}")  # nothing that parts or decorates a dial string
+_LITERAL = re.compile(r"[A-Za-z0-9@:;=.+_~*#!/-]*")
+_UNSAYABLE = re.compile(r"[\x00-\x1f\x7f'\\,{}\[\]<>^|]")
+
+
+def _bad(message: str) -> SwitchError:
+    return SwitchError(SwitchErrorCode.BAD_REQUEST, message)
+
+
+def target_of(destination: Destination, trunk: Trunk | None) -> str:
+    """The Request-URI. SwitchError: NO_SUCH_TRUNK, BAD_REQUEST."""
+    if destination.number:
+        if trunk is None:
+            raise SwitchError(SwitchErrorCode.NO_SUCH_TRUNK, "A telephone number needs a trunk.")
+        user = trunk.number_format.replace("{e164}", destination.number.lstrip("+"))
+        transport = "" if trunk.transport is Transport.UDP else str(trunk.transport)
+        uri = sip_uri(user, trunk.host, trunk.port, transport=transport)
+    else:
+        uri = destination.sip_uri
+        try:
+            if not SipUri.parse(uri).host:
+                raise _bad("The destination is not a SIP URI.")
+        except BadMessageError:
+            raise _bad("The destination is not a SIP URI.") from None
+    if not _DIAL.fullmatch(uri):
+        raise _bad("The destination has characters that FreeSWITCH cannot dial.")
+    return uri
+
+
+def from_uri(caller_id: str, trunk: Trunk | None, host: str, port: int) -> str:
+    """What From says: the caller ID at the provider's domain, in the form that the provider takes."""
+    if trunk is None:
+        return sip_uri(caller_id or "anonymous", host, port)
+    user = caller_id or trunk.username or "anonymous"
+    if trunk.number_format == "{e164}":
+        user = user.lstrip("+")
+    return sip_uri(user, trunk.from_domain or trunk.host, None if trunk.from_domain else trunk.port)
+
+
+def variables(values: Mapping[str, str]) -> str:
+    """Channel variables in braces. BAD_REQUEST for a value that cannot be passed so."""
+    parts = []
+    for name, value in values.items():
+        if _UNSAYABLE.search(value):
+            raise _bad(
+                f"The trunk's {name.rpartition('_')[2]} has a character that FreeSWITCH cannot be given (' \\ , and brackets)."
+            )
+        parts.append(f"{name}={value}" if _LITERAL.fullmatch(value) else f"{name}='{value}'")
+    return "{" + ",".join(parts) + "}"
+
+
+def originate(
+    leg: LegId,
+    uri: str,
+    sender: str,
+    *,
+    trunk: Trunk | None,
+    timeout_s: int,
+    guard_s: int,
+    longest_s: int,
+    tags: Mapping[str, str],
+) -> str:
+    """The whole command. `guard_s`: how long after the answer FreeSWITCH itself ends the call, unless it is put off."""
+    values = {
+        "origination_uuid": leg,
+        "hl_kind": "phone",
+        "hl_longest": str(longest_s),
+        "hl_tags": pack_tags(tags),
+        "originate_timeout": str(timeout_s + 5),  # call control is exact; this is for when it is dead
+        "ignore_early_media": "false",
+        "park_after_bridge": "true",
+        "park_after_early_bridge": "true",
+        "hangup_after_bridge": "false",
+        "send_silence_when_idle": "-1",
+        "sip_from_uri": sender,
+        "sip_cid_type": "none",
+        "origination_caller_id_number": SipUri.parse(sender).user,
+        "origination_caller_id_name": "",
+        "rtcp_audio_interval_msec": "3000",
+        "api_on_media": f"sched_hangup +{timeout_s + 5} {leg} no_answer",
+        "api_on_answer_1": f"sched_del {leg}",
+        "api_on_answer_2": f"sched_hangup +{guard_s} {leg} allotted_timeout",
+    }
+    if trunk is not None and trunk.username:
+        values |= {
+            "sip_auth_username": trunk.username,
+            "sip_auth_password": trunk.password,
+            "sip_contact_user": trunk.username,
+        }
+    return f"originate {variables(values)}sofia/{PROFILE}/{uri} &park()"
