@@ -1,6 +1,6 @@
 """The engines that serve the port, and a small town of people around each of them.
 
-A further engine (FreeSWITCH) is one more entry of `ENGINES` and a fixture of its name.
+A further engine is one more entry of `ENGINES` and a fixture of its name.
 """
 
 from __future__ import annotations
@@ -18,13 +18,15 @@ import pytest
 from hearthline.switch.embedded.client import EmbeddedClient
 from hearthline.switch.embedded.config import EngineConfig
 from hearthline.switch.embedded.engine import EmbeddedSwitch
+from hearthline.switch.freeswitch.engine import FreeswitchSwitch
 from hearthline.switch.port import Switch
 from hearthline.switch.robots.browser_peer import PeerClock
+from tests.switch.freeswitch_node import FreeswitchNode, freeswitch_node
 from tests.switch.town import Town
 
 ROOT = Path(__file__).resolve().parents[2]
 QUICK = EngineConfig(consent_timeout_s=2, connect_timeout_s=2, stalled_after_ms=600, stats_interval_s=1)
-ENGINES = ("embedded", "embedded_socket")
+ENGINES = ("embedded", "embedded_socket", pytest.param("freeswitch", marks=pytest.mark.freeswitch))
 
 
 @pytest.fixture(scope="session")
@@ -63,6 +65,23 @@ async def embedded() -> AsyncIterator[Switch]:
 @pytest.fixture
 async def embedded_socket(engine_process: Path) -> AsyncIterator[Switch]:
     client = EmbeddedClient(engine_process)
+    client.start()
+    await client.wait_connected()
+    yield client
+    for leg in await client.legs():
+        await client.hang_up(leg.leg)
+    await client.close()
+
+
+@pytest.fixture(scope="session")
+def freeswitch_process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FreeswitchNode]:
+    with freeswitch_node(tmp_path_factory.mktemp("freeswitch")) as node:
+        yield node
+
+
+@pytest.fixture
+async def freeswitch(freeswitch_process: FreeswitchNode) -> AsyncIterator[Switch]:
+    client = FreeswitchSwitch(freeswitch_process.client_config())
     client.start()
     await client.wait_connected()
     yield client

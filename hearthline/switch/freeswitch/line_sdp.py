@@ -1,9 +1,10 @@
 """What FreeSWITCH is given of a browser's offer, and what the browser is given of FreeSWITCH's answer.
 
-Both are written anew from what was read, so that nothing unread passes either way. FreeSWITCH is made ICE-lite and the
-DTLS server, as the embedded engine is: it then answers checks from any address that knows the leg's ICE name, and needs
-no candidate of the browser. It insists on one all the same; it is given a placeholder from a network that does not exist
-(RFC 5737), so that a browser cannot make the switch send anything anywhere.
+Both are written anew from what was read, so that nothing unread passes either way. FreeSWITCH is made ICE-lite, as the
+embedded engine is: it then answers checks from any address that knows the leg's ICE name, and needs no candidate of the
+browser. It insists on one all the same; it is given a placeholder from a network that does not exist (RFC 5737), so that
+a browser cannot make the switch send anything anywhere. And it is made the DTLS client: as the server it would ask for no
+certificate and compare no fingerprint (RFC 5763 §5).
 """
 
 from __future__ import annotations
@@ -51,7 +52,7 @@ def offer_for_switch(offer: Offer, agreed: AudioFormat) -> str:
         f"a=ice-ufrag:{offer.ufrag}",
         f"a=ice-pwd:{offer.pwd}",
         f"a=fingerprint:{fingerprint.algorithm} {fingerprint.digest.hex(':').upper()}",
-        "a=setup:active",
+        "a=setup:passive",
         "a=rtcp-mux",
         "a=ptime:20",
         "a=sendrecv",
@@ -80,7 +81,7 @@ def answer_for_browser(offer: Offer, agreed: AudioFormat, answer: str) -> str:
         ssrc=int(_attribute(lines, "ssrc").split(" ")[0]),
         addresses=tuple(dict.fromkeys(addresses)),
     )
-    return build_answer(offer, agreed, side)
+    return build_answer(offer, agreed, side).replace("a=setup:passive", "a=setup:active")
 
 
 def _attribute(lines: Sequence[str], name: str) -> str:

@@ -17,7 +17,7 @@ from xml.sax.saxutils import quoteattr
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import rsa
 
 from hearthline.switch.embedded.pcm import RATE
 from hearthline.switch.embedded.sounds import hold_music
@@ -55,7 +55,7 @@ class NodeConfig:
     consent_s: int = 15  # a browser of which nothing comes for so long is gone (RFC 7675)
     connect_s: int = 30  # from the offer to the first audio
     log_to_file: bool = True  # else to the standard output
-    log_level: str = "warning"  # messages of "info" and below may carry numbers
+    log_level: str = "err"  # "warning" repeats itself with each check of each browser; "info" and below tell numbers
     trace_sip: bool = False  # whole SIP messages in the log: for tests
 
     def __post_init__(self) -> None:
@@ -164,9 +164,10 @@ def _write_music(path: Path) -> None:
 
 
 def make_certificate() -> str:
-    """A P-256 key and a self-signed certificate as PEM, for DTLS with browsers (they check its fingerprint, nothing else).
-    FreeSWITCH alone would make an RSA one, whose handshakes cost several times as much."""
-    key = ec.generate_private_key(ec.SECP256R1())
+    """A key and a self-signed certificate as PEM, for DTLS with browsers (they check its fingerprint, nothing else).
+    FreeSWITCH throws away whatever has fewer than 4096 bits. Left alone it makes one with the serial number 0, which
+    RFC 5280 §4.1.2.2 forbids and some libraries refuse. Takes some seconds."""
+    key = rsa.generate_private_key(public_exponent=65_537, key_size=4096)
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, secrets.token_hex(8))])
     today = datetime.datetime.now(datetime.UTC)
     certificate = (

@@ -175,6 +175,7 @@ class BrowserPeer:
         self._selected: Address | None = None
         self._pending: dict[bytes, Address] = {}
         self._dtls: DtlsSrtp | None = None
+        self._begins = True  # the handshake
         self._check_timer: asyncio.TimerHandle | None = None
         self._up = asyncio.Event()
         self._ended = asyncio.Event()
@@ -234,7 +235,9 @@ class BrowserPeer:
         algorithm, _, value = one["fingerprint"].partition(" ")
         if self._dtls is None:
             expected = [Fingerprint(algorithm.lower(), bytes.fromhex(value.replace(":", "")))]
-            self._dtls = DtlsSrtp(self._identity, Role.CLIENT, expected, self._send, self._dtls_state)
+            role = Role.SERVER if _one(answer, "setup") == "active" else Role.CLIENT  # RFC 8842 §5.3
+            self._dtls = DtlsSrtp(self._identity, role, expected, self._send, self._dtls_state)
+            self._begins = role is Role.CLIENT
         self._pending.clear()
         self._check()
 
@@ -286,7 +289,7 @@ class BrowserPeer:
         first = self._selected is None
         self._selected = target
         self.audio.sending = self._up.is_set()
-        if first and self._dtls is not None and self._dtls.state is DtlsState.HANDSHAKE:
+        if first and self._begins and self._dtls is not None and self._dtls.state is DtlsState.HANDSHAKE:
             self._dtls.begin()
 
     def move(self, *, check: bool = True) -> None:
