@@ -23,7 +23,6 @@ class Rtp:
 
     packets_in: int = 0
     packets_out: int = 0
-    skipped: int = 0  # gaps in the sequence that FreeSWITCH saw
     lost: int = 0  # by its receiver reports
     jitter_ms: float = 0.0
     round_trip_ms: float | None = None

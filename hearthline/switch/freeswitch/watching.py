@@ -6,6 +6,7 @@ import asyncio
 import json
 import logging
 import time
+from collections import deque
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -34,21 +35,18 @@ log = logging.getLogger(__name__)
 _LOOK_S = 0.1
 _SUSPECT_LOOK_S = 0.2  # how often a leg that says nothing is asked for its packets
 _MANY = 50  # legs asked for their packets at once
-_COUNTERS = "|".join(
-    f"${{{name}}}"
-    for name in (
-        "rtp_audio_in_media_packet_count",
-        "rtp_audio_out_media_packet_count",
-        "rtp_audio_in_skip_packet_count",
-        "rtp_use_codec_name",
-    )
-)
+_CPU_WINDOW = 6  # samples, one a second
+
+
+def _ask_stats(channel: str) -> str:
+    return "json " + json.dumps({"command": "mediaStats", "data": {"uuid": channel}}, separators=(",", ":"))
 
 
 class Watch:
     def __init__(self, engine: FreeswitchSwitch) -> None:
         self._engine = engine
         self._task: asyncio.Task[None] | None = None
+        self._cpu: deque[tuple[float, int]] = deque(maxlen=_CPU_WINDOW)  # (monotonic, milliseconds used)
 
     def start(self) -> None:
         if self._task is None:
@@ -77,6 +75,7 @@ class Watch:
         legs = list(self._engine.legs_here.values())
         wanted = [leg for leg in legs if self._wants_counting(leg, now)]
         await self.measure(wanted)
+        await self._sample_cpu(now)
         for leg in legs:
             if leg.state is LegState.GONE:
                 continue
@@ -155,18 +154,15 @@ class Watch:
             await asyncio.gather(*(self._count(leg) for leg in legs[at : at + _MANY]))
 
     async def _count(self, leg: Leg) -> None:
-        api = self._engine.socket.api
         leg.looked_at = time.monotonic()
-        _, reply = await asyncio.gather(api(f"uuid_set_media_stats {leg.id}"), api(f"eval uuid:{leg.id} {_COUNTERS}"))
-        parts = reply.split("|")
-        if len(parts) != 4:
-            return
+        reply = await self._engine.socket.api(_ask_stats(leg.id))
+        try:
+            audio = json.loads(reply)["response"]["audio"]
+            packets_in, packets_out = int(audio["in_media_packet_count"]), int(audio["out_media_packet_count"])
+        except (ValueError, KeyError, TypeError):
+            return  # no audio yet, or the channel is gone
         rtp = leg.rtp
-        counts = [int(part) if part.isascii() and part.isdigit() else None for part in parts[:3]]
-        rtp.packets_in = counts[0] if counts[0] is not None else rtp.packets_in
-        rtp.packets_out = counts[1] if counts[1] is not None else rtp.packets_out
-        rtp.skipped = counts[2] if counts[2] is not None else rtp.skipped
-        rtp.codec = parts[3] or rtp.codec
+        rtp.packets_in, rtp.packets_out = packets_in, packets_out
         if rtp.packets_in != leg.heard_packets:
             leg.heard_packets, leg.heard_at = rtp.packets_in, time.monotonic()
 
@@ -187,16 +183,25 @@ class Watch:
 
     # --- load ---------------------------------------------------------------------------------------------------------
 
+    async def _sample_cpu(self, now: float) -> None:
+        if self._cpu and now - self._cpu[-1][0] < 1.0:
+            return
+        user, _, kernel = (await self._engine.socket.api("getcputime")).partition(",")
+        if user.strip().isdigit() and kernel.strip().isdigit():
+            self._cpu.append((now, int(user) + int(kernel)))
+
+    def _cpu_percent(self) -> float:
+        """Of one core, of FreeSWITCH alone, over the last seconds."""
+        if len(self._cpu) < 2:
+            return 0.0
+        (began, used), (now, total) = self._cpu[0], self._cpu[-1]
+        return round((total - used) / (10 * (now - began)), 1)
+
     async def load(self) -> NodeLoad:
-        reply = await self._engine.socket.api('json {"command":"status"}')
-        try:
-            idle = float(json.loads(reply)["response"]["idleCPU"]["used"])
-        except (ValueError, KeyError, TypeError):
-            raise SwitchError(SwitchErrorCode.FAILED, "FreeSWITCH does not tell its load.") from None
         legs = self._engine.legs_here.values()
         return NodeLoad(
             legs=len(legs),
             connected=sum(1 for leg in legs if leg.group is not None),
-            cpu_percent=round(100 - idle, 1),
+            cpu_percent=self._cpu_percent(),
             late_tick_percent=0.0,
         )
