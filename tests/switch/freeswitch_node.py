@@ -83,7 +83,7 @@ class FreeswitchNode:
         if self.process is not None:
             self.process.send_signal(signal.SIGKILL if kill else signal.SIGTERM)
             try:
-                self.process.wait(15)
+                self.process.wait(4)  # it waits for calls that nobody ends any more
             except subprocess.TimeoutExpired:
                 self.process.kill()
                 self.process.wait(5)

@@ -184,8 +184,8 @@ async def test_a_recording_ends_with_its_leg(town: Town, tmp_path: Path) -> None
     a.peer.close()
     told = await town.told.wait(RecordingStopped, a.leg)
     left, right = read_stereo(tmp_path / "a.wav")
-    assert_hears(left, [A])
-    assert level(right) == 0
+    assert_hears(left[:4800], [A])  # the 300 ms before it closed
+    assert level(right) < 1
     assert told.duration_ms >= 200
 
 

@@ -3,11 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from hearthline.switch.embedded.codecs import PCMU
+from hearthline.switch.freeswitch.engine import FreeswitchSwitch
 from hearthline.switch.port import LegAnswered, Switch
 from hearthline.switch.robots.browser_peer import PeerClock
 from tests.switch.parties import Browser, Phone, Told
+
+
+@dataclass(frozen=True)
+class Nature:
+    """What an engine cannot help: the contract asks no more of it."""
+
+    closes_dtls: bool  # says and hears close_notify: a page that leaves is told at once, and not by its silence
+    ciphers: tuple[bytes, ...] = ()  # what a browser must offer besides, to be understood
+
+
+OURS = Nature(closes_dtls=True)
+FREESWITCH = Nature(closes_dtls=False, ciphers=(b"SRTP_AES128_CM_SHA1_80",))
 
 
 class Town:
@@ -16,6 +30,7 @@ class Town:
     def __init__(self, switch: Switch, clock: PeerClock) -> None:
         self.switch = switch
         self.clock = clock
+        self.nature = FREESWITCH if isinstance(switch, FreeswitchSwitch) else OURS
         self.told = Told(switch.events())
         self._browsers: list[Browser] = []
         self._phones: list[Phone] = []

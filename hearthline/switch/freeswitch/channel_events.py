@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from hearthline.switch.embedded.sip.causes import NETWORK_OUT_OF_ORDER
+from hearthline.switch.embedded.sip.causes import NETWORK_OUT_OF_ORDER, TIMER_EXPIRY
 from hearthline.switch.freeswitch.arrangement import leave
 from hearthline.switch.freeswitch.endings import ending_of
 from hearthline.switch.freeswitch.frames import Event
@@ -164,6 +164,8 @@ class ChannelEvents:
 
     def _hung_up(self, leg: Leg, event: Event) -> None:
         cause, by, status = ending_of(event)
+        if leg.kind is LegKind.BROWSER and leg.state is LegState.NEW and by is Party.SWITCH:
+            cause = TIMER_EXPIRY  # it never came
         if leg.asked_to_end is not None:
             cause, by = leg.asked_to_end
             status = None

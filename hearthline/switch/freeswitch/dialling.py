@@ -91,6 +91,7 @@ def originate(
         "origination_caller_id_number": SipUri.parse(sender).user,
         "origination_caller_id_name": "",
         "rtcp_audio_interval_msec": "3000",
+        "fire_rtcp_events": "true",
         "api_on_media": f"sched_hangup +{timeout_s + 5} {leg} no_answer",
         "api_on_answer_1": f"sched_del {leg}",
         "api_on_answer_2": f"sched_hangup +{guard_s} {leg} allotted_timeout",

@@ -35,13 +35,14 @@ def offer_for_switch(offer: Offer, agreed: AudioFormat) -> str:
     """The offer as FreeSWITCH gets it: one audio section, one codec and its telephone events."""
     types = [agreed.payload_type] + ([agreed.telephone_event] if agreed.telephone_event is not None else [])
     fingerprint = offer.fingerprints[0]
+    port = 1024 + secrets.randbelow(64_000)  # another one each time: FreeSWITCH looks at the certificate of a changed address only
     lines = [
         "v=0",
         f"o=- {secrets.randbits(40)} 1 IN IP4 {PLACEHOLDER}",
         "s=-",
         f"c=IN IP4 {PLACEHOLDER}",
         "t=0 0",
-        f"m=audio 9 UDP/TLS/RTP/SAVPF {' '.join(map(str, types))}",
+        f"m=audio {port} UDP/TLS/RTP/SAVPF {' '.join(map(str, types))}",
         f"a=rtpmap:{agreed.payload_type} {_NAMES[agreed.codec]}",
         *([f"a=fmtp:{agreed.payload_type} useinbandfec=1;maxplaybackrate=8000"] if agreed.codec == OPUS else []),
     ]
@@ -56,7 +57,7 @@ def offer_for_switch(offer: Offer, agreed: AudioFormat) -> str:
         "a=rtcp-mux",
         "a=ptime:20",
         "a=sendrecv",
-        f"a=candidate:1 1 udp 2130706431 {PLACEHOLDER} 9 typ host",
+        f"a=candidate:1 1 udp 2130706431 {PLACEHOLDER} {port} typ host",
     ]
     return "\r\n".join(lines) + "\r\n"
 

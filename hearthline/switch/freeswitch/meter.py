@@ -25,6 +25,7 @@ LONGEST_S = 60  # of one recording into the pipe
 _CHUNK = 2 * FRAME_BYTES  # 20 ms of both channels
 _PIPE_BYTES = 262_144  # eight seconds
 _LEVEL_KEPT_S = 2.0
+_SILENT_RMS = 8  # what FreeSWITCH puts in place of missing packets is below; a microphone that is open is above
 
 
 class Meter:
@@ -92,8 +93,9 @@ class Meter:
 
     def _take(self, chunk: bytes, now: float) -> None:
         said = rms(tomono(chunk, 2, 1, 0), 2)
-        if said:
-            self.sounded_at = self._level_at = now
+        self._level_at = now
+        if said > _SILENT_RMS:
+            self.sounded_at = now
         if said > VOICE_RMS:
             self.voice_in_ms += TICK_MS
         if rms(tomono(chunk, 2, 0, 1), 2) > VOICE_RMS:

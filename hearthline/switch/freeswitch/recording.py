@@ -16,8 +16,15 @@ from hearthline.switch.port import LegId, RecordingStopped, SwitchError, SwitchE
 if TYPE_CHECKING:
     from hearthline.switch.freeswitch.engine import FreeswitchSwitch
 
-# left what the leg says, right what it hears; written out every fifth of a second
-STEREO = "{RECORD_STEREO=true,record_sample_rate=8000,RECORD_MIN_SEC=0,enable_file_write_buffering=6400}"
+def stereo(buffered_ms: int) -> str:
+    """Left what the leg says, right what it hears, from the first frame on; written out every `buffered_ms`."""
+    return (
+        "{RECORD_STEREO=true,record_sample_rate=8000,RECORD_MIN_SEC=0,RECORD_PRE_BUFFER_FRAMES=1,"
+        f"enable_file_write_buffering={32 * buffered_ms}}}"
+    )
+
+
+_FILE_BUFFER_MS = 500
 _CANNOT_BE_SAID = re.compile(r"[\x00-\x20'\"\\,;{}\[\]|$]")
 
 
@@ -45,7 +52,7 @@ class Recordings:
             raise _bad(f"The recording cannot be written: {error.strerror}.") from None
         await self.stop(leg)
         self.adopt(leg, path)
-        reply = await self._engine.socket.api(f"uuid_record {leg.id} start {path} 0 {STEREO}")
+        reply = await self._engine.socket.api(f"uuid_record {leg.id} start {path} 0 {stereo(_FILE_BUFFER_MS)}")
         if not reply.startswith("+OK"):
             leg.recording = None
             self._legs.pop(path, None)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from hearthline.switch.embedded.sip.causes import NO_ANSWER, TIMER_EXPIRY
 from hearthline.switch.freeswitch.legs import Leg
 from hearthline.switch.freeswitch.meter import LONGEST_S, Meter
-from hearthline.switch.freeswitch.recording import STEREO
+from hearthline.switch.freeswitch.recording import stereo
 from hearthline.switch.port import (
     LegAnswered,
     LegKind,
@@ -35,6 +35,7 @@ log = logging.getLogger(__name__)
 _LOOK_S = 0.1
 _SUSPECT_LOOK_S = 0.2  # how often a leg that says nothing is asked for its packets
 _MANY = 50  # legs asked for their packets at once
+_METER_BUFFER_MS = 60
 _CPU_WINDOW = 6  # samples, one a second
 
 
@@ -140,7 +141,7 @@ class Watch:
                 log.error("freeswitch: a leg cannot be measured: %s", error.strerror)
                 return
         leg.meter.expect()
-        await self._engine.socket.api(f"uuid_record {leg.id} start {leg.meter.path} {LONGEST_S} {STEREO}")
+        await self._engine.socket.api(f"uuid_record {leg.id} start {leg.meter.path} {LONGEST_S} {stereo(_METER_BUFFER_MS)}")
 
     def meter_stopped(self, leg: Leg) -> None:
         if leg.state is LegState.UP:
