@@ -71,11 +71,15 @@ class FreeswitchNode:
     def start(self) -> None:
         render(self.config, self.folder)
         log = open(self.folder / "output", "ab")  # noqa: SIM115 (it is the process's own from here on)
-        self.process = subprocess.Popen([self.program, *arguments(self.folder)], stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        self.process = subprocess.Popen(
+            [self.program, *arguments(self.folder)], stdin=subprocess.DEVNULL, stdout=log, stderr=log
+        )
         log.close()
         deadline = time.monotonic() + 30
         while not all(_listens(port) for port in (self.config.event_port, self.config.lines_port)):
-            assert self.process.poll() is None, f"FreeSWITCH ended at once:\n{(self.folder / 'output').read_text()[-2000:]}"
+            assert self.process.poll() is None, (
+                f"FreeSWITCH ended at once:\n{(self.folder / 'output').read_text()[-2000:]}"
+            )
             assert time.monotonic() < deadline, "FreeSWITCH does not listen"
             time.sleep(0.1)
 

@@ -43,6 +43,7 @@ SUBSCRIBED = (
     "BACKGROUND_JOB",
     "CUSTOM",
     "conference::maintenance",
+    "sofia::gateway_state",
 )
 
 
@@ -78,6 +79,9 @@ class ChannelEvents:
         if name == "CHANNEL_BRIDGE":
             a, b = event.get("Bridge-A-Unique-ID", ""), event.get("Bridge-B-Unique-ID", "")
             engine.arranger.words.came("bridge", a, b)
+            return
+        if event.get("Event-Subclass") == "sofia::gateway_state":
+            engine.gateways.changed(event)
             return
         leg = engine.legs_here.get(event.get("Unique-ID", ""))
         if leg is None:

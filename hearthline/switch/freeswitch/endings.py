@@ -27,24 +27,22 @@ _BY_US = ("ALLOTTED_TIMEOUT", "RECOVERY_ON_TIMER_EXPIRE", "MEDIA_TIMEOUT", "NO_A
 def ending_of(event: Event) -> tuple[int, Party, int | None]:
     """Cause (Q.850), who ended it, and the final response where one came, from a CHANNEL_HANGUP_COMPLETE."""
     name = event.get("Hangup-Cause", "")
-    status = _status(event)
-    disposition = event.get("variable_sip_hangup_disposition", "")
-    remote = disposition.startswith("recv_") or (
-        status is not None and status >= 300 and not disposition.startswith("send_")
-    )
+    # a status that FreeSWITCH made up itself (nobody answered, no route) came from no address
+    status = _status(event) if event.get("variable_sip_network_ip") else None
+    disposition = event.get("variable_sip_hangup_disposition", "") if event.get("variable_sip_network_ip") else ""
+    refused = status is not None and status >= 300 and not disposition.startswith("send_")
+    remote = disposition.startswith("recv_") or refused
     q850 = event.get("variable_hangup_cause_q850", "")
     cause = int(q850) if q850.isdigit() else 0
     if name in _OWN:
         cause = _OWN[name]
     elif not 1 <= cause <= 127:
         cause = cause_of_status(status) if status is not None and status >= 300 else 41
-    if name in _BY_US and not disposition.startswith("recv_refuse"):
+    if name in _BY_US and not refused:
         return cause, Party.SWITCH, None
-    return (
-        cause,
-        Party.REMOTE if remote else Party.SWITCH,
-        status if remote and status is not None and status >= 300 else None,
-    )
+    if remote:
+        return cause, Party.REMOTE, status if refused else None
+    return cause, Party.SWITCH, None
 
 
 def _status(event: Event) -> int | None:

@@ -23,6 +23,7 @@ from hearthline.switch.freeswitch.channel_events import SUBSCRIBED, ChannelEvent
 from hearthline.switch.freeswitch.config import FreeswitchConfig
 from hearthline.switch.freeswitch.event_socket import EventSocket, Handlers
 from hearthline.switch.freeswitch.frames import Event
+from hearthline.switch.freeswitch.gateways import Gateways
 from hearthline.switch.freeswitch.legs import Leg
 from hearthline.switch.freeswitch.line_port import LinePort
 from hearthline.switch.freeswitch.line_sdp import OfferError, answer_for_browser, offer_for_switch, read_offer
@@ -83,6 +84,7 @@ class FreeswitchSwitch:
         )
         self.arranger = Arranger(self.socket.api, self._remember)
         self.recordings = Recordings(self)
+        self.gateways = Gateways(self)
         self.watch = Watch(self)
         self._lines = LinePort(config.lines_host, config.lines_port, config.lines_key)
         self._channel_events = ChannelEvents(self)
@@ -392,6 +394,9 @@ class FreeswitchSwitch:
             return await agent.check_trunk(trunk, timeout_s=timeout_s)
         finally:
             await agent.close()
+
+    async def keep_registered(self, trunks: Sequence[Trunk]) -> None:
+        await self.gateways.keep(trunks)
 
     def events(self) -> AsyncIterator[SwitchEvent]:
         return self.log.read(self.log.last)

@@ -35,7 +35,9 @@ def offer_for_switch(offer: Offer, agreed: AudioFormat) -> str:
     """The offer as FreeSWITCH gets it: one audio section, one codec and its telephone events."""
     types = [agreed.payload_type] + ([agreed.telephone_event] if agreed.telephone_event is not None else [])
     fingerprint = offer.fingerprints[0]
-    port = 1024 + secrets.randbelow(64_000)  # another one each time: FreeSWITCH looks at the certificate of a changed address only
+    port = 1024 + secrets.randbelow(
+        64_000
+    )  # another one each time: FreeSWITCH looks at the certificate of a changed address only
     lines = [
         "v=0",
         f"o=- {secrets.randbits(40)} 1 IN IP4 {PLACEHOLDER}",

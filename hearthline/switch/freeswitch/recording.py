@@ -16,6 +16,7 @@ from hearthline.switch.port import LegId, RecordingStopped, SwitchError, SwitchE
 if TYPE_CHECKING:
     from hearthline.switch.freeswitch.engine import FreeswitchSwitch
 
+
 def stereo(buffered_ms: int) -> str:
     """Left what the leg says, right what it hears, from the first frame on; written out every `buffered_ms`."""
     return (

@@ -141,7 +141,9 @@ class Watch:
                 log.error("freeswitch: a leg cannot be measured: %s", error.strerror)
                 return
         leg.meter.expect()
-        await self._engine.socket.api(f"uuid_record {leg.id} start {leg.meter.path} {LONGEST_S} {stereo(_METER_BUFFER_MS)}")
+        await self._engine.socket.api(
+            f"uuid_record {leg.id} start {leg.meter.path} {LONGEST_S} {stereo(_METER_BUFFER_MS)}"
+        )
 
     def meter_stopped(self, leg: Leg) -> None:
         if leg.state is LegState.UP:
