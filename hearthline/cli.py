@@ -258,6 +258,21 @@ def doctor(call: str, trunk_name: str, country: str) -> None:
     sys.exit(0 if sound else 1)
 
 
+@main.command("freeswitch-config")
+@click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
+def freeswitch_config(folder: Path) -> None:
+    """Write FreeSWITCH's configuration below FOLDER from the settings, and print how to start it."""
+    configuration = _configuration()
+    from hearthline.supervisor.freeswitch import node_config
+    from hearthline.switch.freeswitch.rendering import RenderError, arguments, render
+
+    try:
+        render(node_config(configuration), folder)
+    except (RenderError, OSError) as error:
+        raise click.ClickException(str(error)) from None
+    click.echo(f"freeswitch {' '.join(arguments(folder))}")
+
+
 @main.group()
 def tariff() -> None:
     """What telephone calls cost the exchange."""

@@ -53,6 +53,21 @@ class Configuration(BaseSettings):
     rtp_ports: tuple[int, int] = (30000, 31999)
     browser_codecs: list[str] = ["PCMU", "PCMA", "opus"]
 
+    # FreeSWITCH instead of the embedded engine; `hearthline freeswitch-config` writes its configuration from these
+    switch: Literal["embedded", "freeswitch"] = "embedded"
+    freeswitch_host: str = "127.0.0.1"  # where its event socket and its port for lines are: this machine, usually
+    freeswitch_event_port: int = 8021
+    freeswitch_lines_port: int = 5066
+    freeswitch_sip_port: int = 5080  # where `sip_port` leaves it open
+    freeswitch_tls_port: int = 0  # 0: no TLS to trunks
+    freeswitch_gateways: Path | None = None  # the folder `gateways` beside its configuration: for trunks that register
+    freeswitch_event_password: str = ""  # empty: from the file, or else made once and kept in the data folder
+    freeswitch_event_password_file: Path | None = None
+    freeswitch_lines_key: str = ""
+    freeswitch_lines_key_file: Path | None = None
+    freeswitch_max_sessions: int = 1000  # legs at once, and beginning in one second
+    freeswitch_sessions_per_second: int = 50
+
     # dialling
     lease_s: int = 120  # an assignment that is neither dialled nor renewed is released after this
     wrap_up_lease_s: int = 900
@@ -88,15 +103,27 @@ class Configuration(BaseSettings):
 
     def kept_secret(self) -> str:
         """The secret key: the configured one, or one made once and kept readable by the owner only."""
-        if self.secret_key:
-            return self.secret_key
-        path = self.data / "secret.key"
-        if not path.exists():
-            path.parent.mkdir(parents=True, exist_ok=True)
-            try:
-                descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-            except FileExistsError:
-                return path.read_text().strip()
-            with os.fdopen(descriptor, "w") as file:
-                file.write(secrets.token_urlsafe(64))
-        return path.read_text().strip()
+        return self.secret_key or _kept(self.data / "secret.key", 64)
+
+    def freeswitch_secret(self, name: Literal["event_password", "lines_key"]) -> str:
+        """A secret that call control and FreeSWITCH share: as configured, from its file, or made once and kept."""
+        value, file = {
+            "event_password": (self.freeswitch_event_password, self.freeswitch_event_password_file),
+            "lines_key": (self.freeswitch_lines_key, self.freeswitch_lines_key_file),
+        }[name]
+        if not value and file is not None:
+            return file.read_text().strip()
+        return value or _kept(self.data / "freeswitch" / name, 32)
+
+
+def _kept(path: Path, size: int) -> str:
+    """A random word that is made once and kept in a file that only the owner can read."""
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        except FileExistsError:
+            return path.read_text().strip()
+        with os.fdopen(descriptor, "w") as file:
+            file.write(secrets.token_urlsafe(size))
+    return path.read_text().strip()

@@ -98,7 +98,7 @@ class Reconciler:
 def heartbeat(node: str, load: dict[str, object]) -> None:
     Node.objects.update_or_create(
         name=node, defaults={"heartbeat_at": clock.now(), "load": load}, create_defaults={
-            "engine": "embedded", "heartbeat_at": clock.now(), "load": load,
+            "engine": settings.HEARTHLINE.switch, "heartbeat_at": clock.now(), "load": load,
         },
     )  # fmt: skip
 

@@ -13,11 +13,11 @@ from hearthline.callcontrol.moments import Moments
 from hearthline.callcontrol.orders import Orders
 from hearthline.callcontrol.reconciler import Reconciler, heartbeat
 from hearthline.callcontrol.recovery import recover
+from hearthline.callcontrol.switch_choice import configured_switch
 from hearthline.calls.commands import queue_of
 from hearthline.realtime.bus import Bus
 from hearthline.realtime.local import bus as configured_bus
 from hearthline.switch import port
-from hearthline.switch.embedded.client import EmbeddedClient
 
 logger = logging.getLogger(__name__)
 
@@ -32,13 +32,13 @@ async def run_call_control(
     moments: Moments | None = None,
     ready: asyncio.Event | None = None,
 ) -> None:
-    """Drive a node's calls until cancelled; `ready` is set when commands are served. Without arguments: this machine's embedded
-    engine, the configured bus, the configured node.
+    """Drive a node's calls until cancelled; `ready` is set when commands are served. Without arguments: the configured
+    engine, bus and node.
 
     Cancelling leaves calls as they are: the switch carries them on, and the next start takes them up.
     """
     if switch is None:
-        client = EmbeddedClient(settings.HEARTHLINE.engine_socket)
+        client = configured_switch(settings.HEARTHLINE)
         client.start()
         try:
             await run_call_control(client, bus, node, moments=moments, ready=ready)

@@ -21,7 +21,8 @@ class CannotRunError(Exception):
 
 
 def exchange_children(configuration: Configuration) -> list[Child]:
-    """The engine, the web process with call control, the worker; in the order of their start."""
+    """The engine, the web process with call control, the worker; in the order of their start. FreeSWITCH is nobody's child
+    here: it is started by the system, and its calls outlive a restart of the exchange."""
     env = {"PYTHONPATH": str(ROOT), "HEARTHLINE_DATA": str(configuration.data), "HEARTHLINE_CALLCONTROL": "in_web"}
     engine_socket = configuration.engine_socket
     host, port = configuration.listen_host, configuration.listen_port
@@ -33,10 +34,13 @@ def exchange_children(configuration: Configuration) -> list[Child]:
         return await engine_answers(engine_socket)
 
     python = [sys.executable, "-m"]
-    engine = [*python, "hearthline.switch.embedded", "--socket", str(engine_socket)]
-    engine += ["--config", str(write_engine_settings(configuration))]
+    engine: list[Child] = []
+    if configuration.switch == "embedded":
+        command = [*python, "hearthline.switch.embedded", "--socket", str(engine_socket)]
+        command += ["--config", str(write_engine_settings(configuration))]
+        engine.append(Child("engine", command, env, engine_is_well))
     return [
-        Child("engine", engine, env, engine_is_well),
+        *engine,
         Child("web", [*python, "hearthline", "web", "--host", host, "--port", str(port)], env, web_answers),
         Child("worker", [*python, "hearthline", "worker"], env),
     ]

@@ -31,6 +31,7 @@ _EXPIRES_S = 300
 _RETRY_S = 30
 _LOOK_S = 0.5
 _LOOKS = 20  # at a gateway that is new, until its registrar has spoken
+_NO_CHALLENGE_MET = "904"  # FreeSWITCH's own number: the provider asked for the password again
 _NAME = re.compile(r"trunk-[0-9a-f]{24}")
 
 
@@ -83,6 +84,8 @@ class Gateways:
         if state not in ("REGED", "FAILED", "FAIL_WAIT", "TIMEOUT", "EXPIRED") or self._told.get(name) is registered:
             return
         self._told[name] = registered
+        if status == _NO_CHALLENGE_MET:
+            status, phrase = "401 or 407:", "the user name or password is refused"
         said = "" if registered else " ".join(word for word in (status, phrase) if word) or "no answer came"
         self._engine.emit(RegistrationChanged(trunk.name, time.time(), registered, said))
 

@@ -24,7 +24,6 @@ from hearthline.switch.port import (
     NodeLoad,
     Party,
     SwitchError,
-    SwitchErrorCode,
 )
 
 if TYPE_CHECKING:

@@ -1,0 +1,33 @@
+"""Which engine carries this node's calls, by the setting `HEARTHLINE_SWITCH`."""
+
+from __future__ import annotations
+
+from hearthline.configuration import Configuration
+from hearthline.switch.embedded.client import EmbeddedClient
+from hearthline.switch.freeswitch.config import FreeswitchConfig
+from hearthline.switch.freeswitch.engine import FreeswitchSwitch
+
+
+def configured_switch(configuration: Configuration) -> EmbeddedClient | FreeswitchSwitch:
+    """A client of the engine, not started yet."""
+    if configuration.switch == "embedded":
+        return EmbeddedClient(configuration.engine_socket)
+    return FreeswitchSwitch(freeswitch_config(configuration))
+
+
+def freeswitch_config(configuration: Configuration) -> FreeswitchConfig:
+    meters = configuration.run_folder / "meters"
+    meters.mkdir(parents=True, exist_ok=True)
+    return FreeswitchConfig(
+        meter_folder=meters,
+        event_password=configuration.freeswitch_secret("event_password"),
+        lines_key=configuration.freeswitch_secret("lines_key"),
+        event_host=configuration.freeswitch_host,
+        event_port=configuration.freeswitch_event_port,
+        lines_host=configuration.freeswitch_host,
+        lines_port=configuration.freeswitch_lines_port,
+        sip_bind=configuration.sip_bind,
+        sip_port=configuration.sip_port or configuration.freeswitch_sip_port,
+        gateways_folder=configuration.freeswitch_gateways,
+        browser_codecs=tuple(configuration.browser_codecs),
+    )
