@@ -11,6 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from hearthline import VERSION
+from hearthline.backup.command import backup, restore
+
 if TYPE_CHECKING:
     from hearthline.configuration import Configuration
 
@@ -18,12 +21,16 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "hearthline.settings")
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(package_name=None, version="0.1.0", prog_name="hearthline")
+@click.version_option(package_name=None, version=VERSION, prog_name="hearthline")
 @click.option("--data", type=click.Path(file_okay=False), help="The data folder (HEARTHLINE_DATA).")
 def main(data: str | None) -> None:
     """Run a Hearthline exchange. Settings: HEARTHLINE_... in the environment or hearthline.env in the data folder."""
     if data:
         os.environ["HEARTHLINE_DATA"] = os.path.abspath(data)
+
+
+main.add_command(backup)
+main.add_command(restore)
 
 
 @main.command()
