@@ -1,4 +1,4 @@
-"""The web process: pages, API and event streams by Django; `/healthz`; and, where it is configured to live in this
+"""The web process: pages, API and event streams by Django; `/healthz`, `/readyz`, `/metrics`; and, where it is configured to live in this
 process, call control for as long as the process lives."""
 
 from __future__ import annotations
@@ -21,8 +21,11 @@ Send = Callable[[Mapping[str, Any]], Awaitable[None]]
 django.setup(set_prefix=False)
 
 from django.conf import settings  # noqa: E402 (Django must be set up first)
+from prometheus_client import Gauge  # noqa: E402
 
-from hearthline.realtime.stream import with_streams  # noqa: E402
+from hearthline.lib import measures  # noqa: E402
+from hearthline.observe import answers  # noqa: E402
+from hearthline.realtime.stream import streams, with_streams  # noqa: E402
 from hearthline.web.body_limit import with_body_limit  # noqa: E402
 from hearthline.web.handler import PagesHandler  # noqa: E402
 
@@ -31,6 +34,9 @@ READY_WITHIN_S = 8.0
 logger = logging.getLogger("hearthline.web")
 _pages = with_body_limit(with_streams(PagesHandler()), settings.HEARTHLINE.max_upload_bytes)
 _callcontrol: asyncio.Task[None] | None = None
+Gauge("hearthline_event_streams", "Event streams open at this process", registry=measures.REGISTRY).set_function(
+    lambda: len(streams)
+)
 
 
 async def application(scope: Scope, receive: Receive, send: Send) -> None:
@@ -39,6 +45,14 @@ async def application(scope: Scope, receive: Receive, send: Send) -> None:
         await _live(receive, send)
     elif scope["type"] == "http" and scope["path"] == "/healthz":
         await _tell_health(send)
+    elif scope["type"] == "http" and scope["path"] == answers.READY:
+        await _tell(send, await asyncio.to_thread(answers.ready))
+    elif scope["type"] == "http" and scope["path"] == answers.METRICS:
+        client, headers = (
+            (scope.get("client") or ("",))[0],
+            [(k.decode("latin-1"), v.decode("latin-1")) for k, v in scope["headers"]],
+        )
+        await _tell(send, await asyncio.to_thread(answers.metrics, client, headers))
     else:
         await _pages(scope, receive, send)
 
@@ -82,9 +96,16 @@ def _leave_if_it_failed(task: asyncio.Task[None]) -> None:
 async def _tell_health(send: Send) -> None:
     """200 while this process does its work, 503 when its call control is gone."""
     well = _callcontrol is None or not _callcontrol.done()
-    body = json.dumps(
-        {"ok": well, "callcontrol": "none" if _callcontrol is None else "running" if well else "gone"}
-    ).encode()
-    headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
-    await send({"type": "http.response.start", "status": 200 if well else 503, "headers": headers})
-    await send({"type": "http.response.body", "body": body})
+    word = "none" if _callcontrol is None else "running" if well else "gone"
+    body = json.dumps({"ok": well, "callcontrol": word}).encode()
+    await _tell(send, answers.Answer(200 if well else 503, "application/json", body))
+
+
+async def _tell(send: Send, answer: answers.Answer) -> None:
+    headers = [
+        (b"content-type", answer.content_type.encode()),
+        (b"content-length", str(len(answer.body)).encode()),
+        (b"cache-control", b"no-store"),
+    ]
+    await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+    await send({"type": "http.response.body", "body": answer.body})

@@ -87,6 +87,13 @@ class Configuration(BaseSettings):
     email_url: str = ""  # "smtp://user:password@host:587"; empty: messages are written to the data folder
     email_from: str = "Hearthline <hearthline@localhost>"
 
+    # what the processes tell of themselves
+    log_format: Literal["text", "json"] = "text"
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    metrics_listen: str = ""  # "127.0.0.1:9101": /metrics, /healthz, /readyz of worker and callcontrol; empty: none
+    metrics_allow: list[str] = ["127.0.0.0/8", "::1/128"]  # networks that may read /metrics directly
+    metrics_token_file: Path | None = None  # whoever sends "Authorization: Bearer TOKEN" may read from anywhere
+
     @property
     def run_folder(self) -> Path:
         """Sockets and process files of this installation."""
@@ -100,6 +107,10 @@ class Configuration(BaseSettings):
     @property
     def recordings_folder(self) -> Path:
         return self.data / "recordings"
+
+    def metrics_token(self) -> str:
+        """The token that opens /metrics; empty when none is set up. Read anew, so that it can be changed at any time."""
+        return self.metrics_token_file.read_text().strip() if self.metrics_token_file else ""
 
     def kept_secret(self) -> str:
         """The secret key: the configured one, or one made once and kept readable by the owner only."""

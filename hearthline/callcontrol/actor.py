@@ -17,6 +17,7 @@ from typing import Protocol
 
 from django.db import DatabaseError
 
+from hearthline.callcontrol.call_counts import note_transition
 from hearthline.callcontrol.database import Database
 from hearthline.callcontrol.moments import Handle, Moments
 from hearthline.callcontrol.records import Seen, StaleStateError, load_attempt, write_effects, write_transition
@@ -174,6 +175,7 @@ class CallActor:
                 logger.warning("call %s: the database failed, trying again", self.id, exc_info=True)
                 await asyncio.sleep(RETRY_AFTER_S)
                 continue
+            note_transition(old, state, self.attempt.trunk_id)
             self._take(self.attempt, state)
             await self._carry_out(effects)
             return

@@ -9,12 +9,14 @@ from dataclasses import asdict
 from django.conf import settings
 
 from hearthline.callcontrol.conductor import Conductor
+from hearthline.callcontrol.measured import measure
 from hearthline.callcontrol.moments import Moments
 from hearthline.callcontrol.orders import Orders
 from hearthline.callcontrol.reconciler import Reconciler, heartbeat
 from hearthline.callcontrol.recovery import recover
 from hearthline.callcontrol.switch_choice import configured_switch
 from hearthline.calls.commands import queue_of
+from hearthline.observe.server import serve_beside
 from hearthline.realtime.bus import Bus
 from hearthline.realtime.local import bus as configured_bus
 from hearthline.switch import port
@@ -38,6 +40,8 @@ async def run_call_control(
     Cancelling leaves calls as they are: the switch carries them on, and the next start takes them up.
     """
     if switch is None:
+        if settings.HEARTHLINE.callcontrol == "apart":
+            serve_beside()
         client = configured_switch(settings.HEARTHLINE)
         client.start()
         try:
@@ -47,6 +51,7 @@ async def run_call_control(
         return
     bus = bus or configured_bus()
     conductor = Conductor(switch, bus, node or settings.HEARTHLINE.node, moments=moments)
+    forget = measure(conductor)
     try:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(conductor.line_desk.run(), name="callcontrol: lines")
@@ -61,6 +66,7 @@ async def run_call_control(
             if ready is not None:
                 ready.set()
     finally:
+        forget()
         await conductor.close()
 
 

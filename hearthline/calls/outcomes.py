@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from django.db import transaction
 from django.db.models import F
 from django.utils.translation import gettext as _
 
@@ -20,6 +21,7 @@ from hearthline.campaigns import tally
 from hearthline.campaigns.models import ContactState, Disposition
 from hearthline.dialing import services as dialing
 from hearthline.dialing.models import Assignment, AssignmentState
+from hearthline.lib import measures
 from hearthline.lib.errors import ConflictError
 
 
@@ -80,6 +82,7 @@ def dispose(
         min_talk_s=attempt.campaign.min_talk_s,
     )
     money = settlement.settle(attempt, verdict)
+    transaction.on_commit(measures.SETTLEMENTS.labels(verdict.reason or "paid").inc)
     if verdict.payable:
         tally.conversation_settled(attempt.campaign_id, charged_minor=money.charged.minor)
     attempt.wrapped_up_at, attempt.disposition, attempt.auto_outcome = now, disposition, outcome

@@ -1,4 +1,4 @@
-"""Logs: one line an event, and no phone number in any of them, whoever wrote it and however deep it is.
+"""Logs: one line an event, and no phone number, e-mail address or row of a table in any of them, whoever wrote it.
 
 `configure()` sets up structlog and routes the standard library's loggers (Django's, uvicorn's) through the same
 processors, so that a number in somebody else's message is masked too.
@@ -21,6 +21,12 @@ MASK = "[number]"
 _SEPARATED = r"(?:[ \u00a0().\-]{0,3}\d)"
 _NUMBER = re.compile(rf"(?<![\w.+-])(?:\+\d{_SEPARATED}{{6,14}}|(?:\(\d{{3,5}}\)|\d){_SEPARATED}{{9,14}})(?![\w-])")
 _SIP_NUMBER = re.compile(r"(?<=sip:)\+?\d{5,15}(?=@)|(?<=sips:)\+?\d{5,15}(?=@)|(?<=tel:)\+?[\d\-.()]{5,20}")
+# An e-mail address; not the user part of a SIP address, which names an account or is a number.
+_EMAIL = re.compile(r"(?<!sip:)(?<!sips:)(?<![\w.+%-])[\w.+%-]+@[\w-]+(?:\.[\w-]+)+")
+# What PostgreSQL quotes of the data in its errors: whole rows, and the values of keys.
+_ROW = re.compile(
+    r"(?<=Failing row contains )\(.*\)|(?<=\)=)\(.*?\)(?= (?:already exists|is not present|is still referenced))", re.S
+)
 _MOMENT = re.compile(r"^\d{4}-\d{2}-\d{2}(?:[ T]\d{2}(?::?\d{2}){0,2})?$")
 _DEEPEST = 6
 
@@ -43,6 +49,7 @@ def redacted(value: Any, depth: int = 0) -> Any:
 
 
 def _redacted_text(text: str) -> str:
+    text = _EMAIL.sub("[address]", _ROW.sub("([values])", text))
     text = _SIP_NUMBER.sub(MASK, text)
     return _NUMBER.sub(lambda found: found[0] if _MOMENT.match(found[0]) else MASK, text)
 

@@ -29,6 +29,7 @@ from django.contrib.auth.signals import user_logged_out
 from django.db import connections
 from django.http import HttpRequest
 
+from hearthline.lib import measures
 from hearthline.people.models import User
 from hearthline.realtime.audiences import audiences_of, guest_audience, guest_scope, user_audience
 from hearthline.realtime.bus import Audience, Event, LaggedError
@@ -218,6 +219,7 @@ async def _pump(stream: _Stream, the_bus: LocalBus, after: int | None, send: Sen
         except LaggedError:
             return
         if events:
+            measures.BUS_LAG.observe(max(0.0, time.time() - events[0].at))
             await _write(stream, events, send)
         else:
             await _body(send, ": still here\n\n")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 
 import uvicorn
+from django.conf import settings
 
 from hearthline.lib import logs
 
@@ -13,7 +14,7 @@ LONGEST_GOODBYE_S = 2  # event streams never end by themselves; browsers come ba
 
 def serve(host: str, port: int) -> None:
     """Serve until SIGTERM or SIGINT. Raises SystemExit when the address is taken."""
-    logs.configure()
+    logs.configure(level=settings.HEARTHLINE.log_level, json=settings.HEARTHLINE.log_format == "json")
     # WhiteNoise reads files in plain iterators; Django then reads them in a thread, which is what is wanted
     warnings.filterwarnings("ignore", "StreamingHttpResponse must consume synchronous iterators", Warning)
     uvicorn.run(

@@ -8,12 +8,14 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from django.conf import settings
 from django.core.management import call_command
 from django.db import close_old_connections
 from django.db.utils import Error as DatabaseError
 
 from hearthline.ledger.tasks import mature_pay
 from hearthline.lib import logs
+from hearthline.observe.server import serve_beside
 
 logger = logging.getLogger(__name__)
 
@@ -44,7 +46,8 @@ CHORES = (
 
 def work() -> None:
     """Until SIGTERM: the task at hand is finished first."""
-    logs.configure()
+    logs.configure(level=settings.HEARTHLINE.log_level, json=settings.HEARTHLINE.log_format == "json")
+    serve_beside()
     _quieten("django_tasks", logging.WARNING)  # not each task's coming and going
     _quieten("django_tasks_db", logging.ERROR)
     threading.Thread(target=_chores, name="chores", daemon=True).start()

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 import phonenumbers
 import pytest
 import structlog
+from django.db import IntegrityError
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -100,6 +101,42 @@ def test_a_number_is_masked_in_every_part_of_a_line(lines: io.StringIO) -> None:
     assert written.count(logs.MASK) >= 6
     assert len(written.splitlines()) == 3
     assert json.loads(written.splitlines()[0])["logger"] == "hearthline.test"
+
+
+@pytest.mark.parametrize(
+    ("written", "kept"),
+    [
+        ("no mailbox anna.petrova+x@example.org here", "no mailbox [address] here"),
+        ("to=anna@example.org,", "to=[address],"),
+        ("sip:account@provider.example refused", "sip:account@provider.example refused"),
+        ("DETAIL:  Failing row contains (1, Anna Petrova, null).", "DETAIL:  Failing row contains ([values])."),
+        ("DETAIL:  Key (name)=(Anna Petrova) already exists.", "DETAIL:  Key (name)=([values]) already exists."),
+    ],
+)
+def test_people_in_other_programs_errors_are_masked(written: str, kept: str) -> None:
+    assert logs.redacted(written) == kept
+
+
+@pytest.mark.postgres
+@pytest.mark.usefixtures("postgres")
+def test_a_real_databases_error_names_nobody(lines: io.StringIO) -> None:
+    from hearthline.people.models import User
+
+    email, name, other = "anna@example.org", "Anna Petrova", "Boris"
+    User.objects.create(email=email, name=name)
+    for work in (
+        lambda: User.objects.create(email=email, name=other),
+        lambda: User.objects.filter(email=email).update(name=None),
+    ):
+        try:
+            work()
+        except IntegrityError:
+            logging.getLogger("django.request").exception("Internal Server Error")
+    written = lines.getvalue()
+    assert "Key (email)" in written
+    assert "Failing row" in written
+    for secret in ("anna", "Anna", "Petrova"):
+        assert secret not in written
 
 
 def test_other_peoples_loggers_go_the_same_way(lines: io.StringIO) -> None:
