@@ -34,7 +34,7 @@ class _Node(Collector):
         yield GaugeMetricFamily(
             "hearthline_trunk_channels",
             "Telephone channels that this node uses",
-            value=sum(conductor.channels().values()),
+            value=conductor.trunk_desk.channels,
         )
 
 

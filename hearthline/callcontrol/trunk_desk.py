@@ -92,6 +92,11 @@ class TrunkDesk:
             use is not None and by_trunk
         ) else None  # fmt: skip
 
+    @property
+    def channels(self) -> int:
+        """How many legs of this node go over a trunk now."""
+        return len(self._use)
+
     def carries(self, leg: port.LegId) -> bool:
         return leg in self._use
 
