@@ -1,4 +1,5 @@
-"""Call control on the embedded engine: real SIP to the robots' provider, real DTLS-SRTP for operator and manager."""
+"""Call control on real engines, the embedded one and FreeSWITCH: SIP to the robots' provider, DTLS-SRTP for operator and
+manager."""
 
 from __future__ import annotations
 
@@ -26,8 +27,8 @@ from hearthline.calls.models import Attempt, Trunk
 from hearthline.ledger import check
 from hearthline.realtime.bus import Event
 from hearthline.realtime.local import bus
-from hearthline.switch.embedded.client import EmbeddedClient
 from hearthline.switch.robots.browser_peer import BrowserPeer, Ear, Loop, PeerClock
+from tests.callcontrol.engines import ENGINES, Engine
 from tests.callcontrol.exchange import Exchange, answers
 
 PATIENCE_S = 30.0
@@ -55,15 +56,19 @@ def share_of(frequency: int, pcm: bytes) -> float:
     return float(2 * (a * a + b * b - w * a * b) / (len(samples) * energy))
 
 
+def loud(pcm: bytes) -> bool:
+    return max(array("h", pcm)) > 1000
+
+
 class Node:
     """The processes of one node, and people with robots' browsers."""
 
-    def __init__(self, world: Exchange, folder: Path, sounds: Path) -> None:
+    def __init__(self, world: Exchange, folder: Path, sounds: Path, engine: Engine) -> None:
         self.world = world
+        self.engine = engine
         self.folder = folder
         self.sounds = sounds
         self.database = Database()
-        self.client = EmbeddedClient(folder / "engine.sock")
         self.clock = PeerClock()
         self.heard: list[Event] = []
         self._news = asyncio.Condition()
@@ -88,24 +93,24 @@ class Node:
         async with asyncio.timeout(PATIENCE_S):
             port = json.loads(await robots.stdout.readline())["port"]
         await self.db(lambda: Trunk.objects.update(host="127.0.0.1", port=port, username="line", password="right"))
-        await self.start_engine()
+        await self.engine.start()
         self._tasks.append(asyncio.create_task(self._listen()))
         await self.start_control()
 
-    async def start_engine(self) -> None:
-        engine_config = self.folder / "engine.json"
-        engine_config.write_text(json.dumps({"consent_timeout_s": 3}))
-        self.engine = await self._spawn(
-            "hearthline.switch.embedded", "--socket", str(self.folder / "engine.sock"), "--config", str(engine_config)
-        )
-        self.client.start()
-        await self.client.wait_connected(PATIENCE_S)
-
     async def start_control(self) -> None:
         ready = asyncio.Event()
-        self._control = asyncio.create_task(run_call_control(self.client, bus(), "test", ready=ready))
+        self._control = asyncio.create_task(self._drive(ready))
         async with asyncio.timeout(PATIENCE_S):
             await ready.wait()
+
+    async def _drive(self, ready: asyncio.Event) -> None:
+        """As a process of its own would: with a client that knows nothing of what was before."""
+        client = self.engine.client()
+        client.start()
+        try:
+            await run_call_control(client, bus(), "test", ready=ready)
+        finally:
+            await client.close()
 
     async def stop_control(self) -> None:
         assert self._control is not None
@@ -117,7 +122,7 @@ class Node:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        await self.client.close()
+        await self.engine.stop()
         self.clock.stop()
         for process in self._processes:
             with contextlib.suppress(ProcessLookupError):
@@ -193,9 +198,11 @@ def sounds(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("sounds")
 
 
-@pytest_asyncio.fixture
-async def node(prepared: Exchange, data_folder: Path, sounds: Path) -> AsyncIterator[Node]:
-    node = Node(prepared, data_folder, sounds)
+@pytest_asyncio.fixture(params=ENGINES)
+async def node(
+    request: pytest.FixtureRequest, prepared: Exchange, data_folder: Path, sounds: Path
+) -> AsyncIterator[Node]:
+    node = Node(prepared, data_folder, sounds, request.param(data_folder))
     await node.start()
     try:
         yield node
@@ -272,6 +279,8 @@ async def test_call_control_is_killed_and_the_call_goes_on(node: Node) -> None:
     await node.stop_control()
     await operator_ear.listen(1)
     await node.start_control()
+    operator.source = lambda: None  # let the contact say something
+    assert loud(await operator_ear.listen(5))
 
     talking = await node.db(Attempt.objects.get, pk=world.attempt)
     assert talking.phase == "talking"
@@ -287,10 +296,9 @@ async def test_the_engine_is_killed_and_the_call_ends(node: Node) -> None:
     await node.dial()
     await node.told("call.answered")
 
-    node.engine.kill()
-    await node.engine.wait()
+    await node.engine.kill()
     await node.told("node.lost")
-    await node.start_engine()
+    await node.engine.start()
 
     ended = await node.told("call.ended")
     assert (ended.payload["by"], ended.payload["cause"]) == ("switch", 41)
