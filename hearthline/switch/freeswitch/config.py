@@ -28,3 +28,4 @@ class FreeswitchConfig:
     stats_interval_s: float = 5
     longest_call_s: int = 4 * 3600  # of a call that names no longest duration
     orphan_limit_s: int = 900  # a phone call goes on for at most so long without call control
+    overloaded_late_percent: int = 50  # no further legs while more of FreeSWITCH's packets than this are late

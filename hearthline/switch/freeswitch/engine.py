@@ -27,6 +27,7 @@ from hearthline.switch.freeswitch.gateways import Gateways
 from hearthline.switch.freeswitch.legs import Leg
 from hearthline.switch.freeswitch.line_port import LinePort
 from hearthline.switch.freeswitch.line_sdp import OfferError, answer_for_browser, offer_for_switch, read_offer
+from hearthline.switch.freeswitch.probe import Probe
 from hearthline.switch.freeswitch.recording import Recordings
 from hearthline.switch.freeswitch.recovery import adopt_channels
 from hearthline.switch.freeswitch.watching import Watch
@@ -54,6 +55,7 @@ _LEG_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _MAX_TAGS, _MAX_TAG_CHARS = 16, 256
 _MAX_TOGETHER = 32
 _DIGIT_MS = 100
+_FEW_LEGS = 20  # with no more than these, lateness has other reasons than the switch's own work
 
 
 def _bad(message: str) -> SwitchError:
@@ -87,6 +89,7 @@ class FreeswitchSwitch:
         self.gateways = Gateways(self)
         self.watch = Watch(self)
         self._lines = LinePort(config.lines_host, config.lines_port, config.lines_key)
+        self.probe = Probe(self._lines, self.socket.api, config.lines_host)
         self._channel_events = ChannelEvents(self)
         self._resolver = Resolver()
         self._sounds = SoundCache()
@@ -98,6 +101,7 @@ class FreeswitchSwitch:
         """Begin to connect, on the running loop."""
         self.socket.start()
         self.watch.start()
+        self.spawn(self.probe.run(), "probe")
 
     async def wait_connected(self, timeout_s: float = 10.0) -> None:
         """SwitchError(UNREACHABLE) when FreeSWITCH does not answer in time."""
@@ -201,6 +205,8 @@ class FreeswitchSwitch:
     def _admit(self, leg: LegId) -> None:
         if not _LEG_ID.fullmatch(leg):
             raise _bad("A leg's name has 1 to 64 letters, digits, - or _.")
+        if len(self.legs_here) > _FEW_LEGS and self.probe.late_percent() > self.config.overloaded_late_percent:
+            raise SwitchError(SwitchErrorCode.OVERLOADED, "The switch is too busy: audio would suffer.")
 
     async def open_browser_leg(self, leg: LegId, offer: str, *, tags: dict[str, str] | None = None) -> str:
         if not isinstance(offer, str):
@@ -210,7 +216,8 @@ class FreeswitchSwitch:
             raise _bad("A leg of this name is a telephone.")
         if found is None and leg in self.gone:
             raise SwitchError(SwitchErrorCode.NO_SUCH_LEG, "This leg is over; open another one.")
-        self._admit(leg)
+        if found is None:
+            self._admit(leg)
         tags = found.tags if found is not None else _checked_tags(tags)
         preferred = [codec for codec in self.config.browser_codecs if codec == tags.get("codec")]
         to_tag = ""

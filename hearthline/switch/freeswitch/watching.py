@@ -205,5 +205,5 @@ class Watch:
             legs=len(legs),
             connected=sum(1 for leg in legs if leg.group is not None),
             cpu_percent=self._cpu_percent(),
-            late_tick_percent=0.0,
+            late_tick_percent=self._engine.probe.late_percent(),
         )
