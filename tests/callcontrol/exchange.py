@@ -92,6 +92,11 @@ class Exchange:
             await self.settled()
         await self.settled()
 
+    async def advance_clock(self, seconds: float) -> None:
+        """Time passes while no call control is there."""
+        self.moments.next_due(self.moments.now())
+        self.moments._now += seconds
+
     async def look(self, times: int = 1) -> None:
         """What the reconciler does every few seconds."""
         reconciler = Reconciler(self.conductor)
