@@ -1,4 +1,5 @@
-"""What an administrator can set: read from the environment (`HEARTHLINE_...`) and from `hearthline.env` in the data folder.
+"""What an administrator can set: read from the environment (`HEARTHLINE_...`), from `hearthline.env` in the data folder,
+and from files in the folder that HEARTHLINE_SECRETS names.
 
 `settings.py` turns it into Django's settings; everything else reads `django.conf.settings.HEARTHLINE`.
 """
@@ -22,11 +23,16 @@ def _data_folder() -> Path:
     return Path(os.environ.get("HEARTHLINE_DATA", ROOT / "var")).resolve()
 
 
+def _secrets() -> str | None:
+    """A folder with a file for each secret setting, named like the variable in small letters: `hearthline_database_url`."""
+    return os.environ.get("HEARTHLINE_SECRETS") or None
+
+
 class Configuration(BaseSettings):
-    """Every field is an environment variable with the prefix HEARTHLINE_; units are in the names."""
+    """Every field is an environment variable with the prefix HEARTHLINE_, or a file of HEARTHLINE_SECRETS; units are in the names."""
 
     model_config = SettingsConfigDict(
-        env_prefix="HEARTHLINE_", env_file=_data_folder() / "hearthline.env", extra="ignore"
+        env_prefix="HEARTHLINE_", env_file=_data_folder() / "hearthline.env", secrets_dir=_secrets(), extra="ignore"
     )
 
     data: Path = Field(default_factory=_data_folder)
