@@ -58,6 +58,11 @@ class Configuration(BaseSettings):
     sip_port: int = 0  # 0: any free one
     rtp_ports: tuple[int, int] = (30000, 31999)
     browser_codecs: list[str] = ["PCMU", "PCMA", "opus"]
+    turn_urls: list[
+        str
+    ] = []  # ["turn:turn.example.org:3478", "turns:turn.example.org:443?transport=tcp"]; empty: no relays
+    turn_secret_file: Path | None = None  # what the relay knows as static-auth-secret
+    turn_password_s: int = 43_200  # a shift: after this a page's password opens the relay no more
 
     # FreeSWITCH instead of the embedded engine; `hearthline freeswitch-config` writes its configuration from these
     switch: Literal["embedded", "freeswitch"] = "embedded"
@@ -113,6 +118,10 @@ class Configuration(BaseSettings):
     @property
     def recordings_folder(self) -> Path:
         return self.data / "recordings"
+
+    def turn_secret(self) -> str:
+        """What exchange and relay share; empty when none is set up."""
+        return self.turn_secret_file.read_text().strip() if self.turn_secret_file else ""
 
     def metrics_token(self) -> str:
         """The token that opens /metrics; empty when none is set up. Read anew, so that it can be changed at any time."""

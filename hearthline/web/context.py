@@ -19,5 +19,6 @@ def page(request: HttpRequest) -> dict[str, object]:
         "exchange_name": settings.HEARTHLINE.name,
         "theme": theme_of(request),
         "csrf_cookie_name": settings.CSRF_COOKIE_NAME,
+        "has_relays": bool(settings.HEARTHLINE.turn_urls),
         "demonstration": settings.HEARTHLINE.demonstration,
     }

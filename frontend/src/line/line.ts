@@ -3,6 +3,7 @@
 import { Refusal } from "../net/post.ts";
 import type { Quality } from "./quality.ts";
 import { qualityOf } from "./quality.ts";
+import { relays } from "./relays.ts";
 
 export type LineState = "closed" | "opening" | "open" | "reconnecting" | "taken_over";
 export type MicrophoneTrouble = "denied" | "missing" | "busy" | "unplugged" | "insecure" | "network";
@@ -158,8 +159,9 @@ export class Line {
 
   /** A new peer connection; the exchange keeps the line (and the call on it) when `id` names one within the grace time. */
   private async connect(): Promise<void> {
+    const iceServers = await relays();
     this.dropPeer();
-    const peer = new RTCPeerConnection({ iceServers: [], bundlePolicy: "max-bundle" });
+    const peer = new RTCPeerConnection({ iceServers, bundlePolicy: "max-bundle" });
     this.peer = peer;
     for (const track of this.stream?.getAudioTracks() ?? []) peer.addTrack(track, this.stream as MediaStream);
     peer.ontrack = (event) => {
@@ -227,7 +229,10 @@ export class Line {
     this.renewing = true;
     try {
       if (peer.connectionState === "closed" || peer.signalingState !== "stable") await this.connect();
-      else await this.negotiate(peer, true);
+      else {
+        peer.setConfiguration({ ...peer.getConfiguration(), iceServers: await relays() });
+        await this.negotiate(peer, true);
+      }
     } catch (error) {
       if (error instanceof Refusal && error.answered) {
         this.gone();
