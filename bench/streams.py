@@ -48,7 +48,7 @@ print(json.dumps(found))
 _PUBLISH = """
 import json, sys, time, django
 django.setup()
-from hearthline.realtime.local import bus
+from hearthline.realtime.configured import bus
 audiences, count, pause = json.loads(sys.stdin.readline()), int(sys.argv[1]), float(sys.argv[2])
 for n in range(count):
     bus().publish("line.stalled", {"line": "x", "silent_ms": n}, audiences=[audiences[n * 7 % len(audiences)]])

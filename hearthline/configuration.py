@@ -45,6 +45,9 @@ class Configuration(BaseSettings):
     allowed_hosts: list[str] = ["127.0.0.1", "localhost", "[::1]"]
     secret_key: str = ""  # empty: made at first start and kept in the data folder
     database_url: str = ""  # empty: SQLite in the data folder; "postgresql://user@host:5432/name"
+    redis_url: str = (
+        ""  # empty: everything runs on this machine; "redis://:password@host:6379/0" or "rediss://..." (TLS)
+    )
     currency_code: str = "RUB"
 
     # media and signalling of the embedded engine

@@ -143,8 +143,16 @@ MFA_TOTP_ISSUER = HEARTHLINE.name
 LOGIN_URL = "account_login"
 LOGIN_REDIRECT_URL = "/"
 
-# Attempts at sign-in are counted here; one machine has one web process.
-CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
+# Attempts at sign-in are counted here, by all web processes together where there are several.
+CACHES = {
+    "default": {
+        "BACKEND": "hearthline.realtime.redis_bus.cache.SharedCache",
+        "LOCATION": HEARTHLINE.redis_url,
+        "KEY_PREFIX": "hearthline:cache",
+    }
+    if HEARTHLINE.redis_url
+    else {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}
+}
 
 
 def _email(url: str) -> dict[str, object]:

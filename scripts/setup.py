@@ -23,7 +23,7 @@ FRONTEND = ROOT / "frontend"
 BUILT = ROOT / "hearthline" / "static" / "build"
 NODE_AT_LEAST = 20
 
-# program → Debian package, for the tests: a provider, phones, a browser, speech, translations
+# program → Debian package, for the tests: a provider, phones, a browser, speech, translations, the bus of many machines
 TEST_PROGRAMS = {
     "chromium": "chromium",
     "kamailio": "kamailio",
@@ -33,6 +33,7 @@ TEST_PROGRAMS = {
     "espeak-ng": "espeak-ng",
     "sox": "sox",
     "msgfmt": "gettext",
+    "redis-server": "redis-server",
 }
 
 

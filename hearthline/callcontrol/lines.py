@@ -16,7 +16,7 @@ from hearthline.lib.errors import ConflictError, NotFoundError
 from hearthline.people.models import User
 from hearthline.realtime.audiences import STAFF, guest_audience, user_audience
 from hearthline.realtime.bus import Audience
-from hearthline.realtime.local import bus
+from hearthline.realtime.configured import bus
 
 LineId = uuid.UUID
 OPEN_STATES = (LineState.OPENING, LineState.OPEN, LineState.STALLED)

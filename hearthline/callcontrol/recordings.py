@@ -16,7 +16,7 @@ from django.db import transaction
 from hearthline.calls.announcements import call_audiences
 from hearthline.calls.models import Attempt, Recording
 from hearthline.lib.ids import derived_id
-from hearthline.realtime.local import bus
+from hearthline.realtime.configured import bus
 
 ABANDONED_AFTER = timedelta(minutes=1)  # after the call's end, before a recording is finished without the switch
 FINISH_AT_ONCE = 20

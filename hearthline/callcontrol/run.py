@@ -18,7 +18,7 @@ from hearthline.callcontrol.switch_choice import configured_switch
 from hearthline.calls.commands import queue_of
 from hearthline.observe.server import serve_beside
 from hearthline.realtime.bus import Bus
-from hearthline.realtime.local import bus as configured_bus
+from hearthline.realtime.configured import bus as configured_bus
 from hearthline.switch import port
 
 logger = logging.getLogger(__name__)

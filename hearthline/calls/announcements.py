@@ -13,7 +13,7 @@ from hearthline.realtime.audiences import (
     user_audience,
 )
 from hearthline.realtime.bus import Audience
-from hearthline.realtime.local import bus
+from hearthline.realtime.configured import bus
 
 
 def call_audiences(attempt: Attempt) -> tuple[Audience, ...]:

@@ -17,7 +17,7 @@ from hearthline.calls.models import Attempt, HandOver, HandOverState, Line, Line
 from hearthline.campaigns.models import Campaign, Contact
 from hearthline.dialing.models import Assignment, AssignmentState
 from hearthline.people.models import User
-from hearthline.realtime.local import bus
+from hearthline.realtime.configured import bus
 
 HISTORY_BOUND = 50
 LIVE_HANDOVER = (HandOverState.RINGING, HandOverState.BRIEFING, HandOverState.COMPLETED)

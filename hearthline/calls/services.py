@@ -26,7 +26,7 @@ from hearthline.lib import clock
 from hearthline.lib.errors import ConflictError, InvalidInputError, NotAllowedError, NotFoundError
 from hearthline.people.models import Role, User
 from hearthline.realtime.audiences import guest_audience, user_audience
-from hearthline.realtime.local import bus
+from hearthline.realtime.configured import bus
 
 NOTES_BOUND = 10_000  # characters
 FIELD_BOUND = 4_000

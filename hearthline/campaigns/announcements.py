@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hearthline.campaigns.models import Campaign, ContactImport, ResultExport
 from hearthline.realtime.bus import Audience
-from hearthline.realtime.local import bus
+from hearthline.realtime.configured import bus
 
 
 def audiences_of(campaign: Campaign) -> tuple[Audience, ...]:

@@ -16,7 +16,7 @@ from hearthline.lib.errors import ConflictError, InvalidInputError
 from hearthline.lib.phone import PhoneNumber, PhoneNumberError, parse_phone
 from hearthline.people import audit
 from hearthline.people.models import User
-from hearthline.realtime.local import bus
+from hearthline.realtime.configured import bus
 
 MAX_NAME = 200
 MAX_VALUE = 1000  # characters of one column's value

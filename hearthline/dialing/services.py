@@ -26,7 +26,7 @@ from hearthline.lib.errors import ConflictError, NotAllowedError
 from hearthline.lib.ids import new_id
 from hearthline.lib.money import Money
 from hearthline.people.models import User
-from hearthline.realtime.local import bus
+from hearthline.realtime.configured import bus
 
 __all__ = [
     "OtherCampaignError",

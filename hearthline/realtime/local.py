@@ -15,25 +15,22 @@ import secrets
 import socket
 import threading
 import weakref
-from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from django.conf import settings
 from django.db import transaction
 
 from hearthline.realtime import queues
-from hearthline.realtime.bus import Audience, Bus, Event, LaggedError
+from hearthline.realtime.bus import Audience, Event
 from hearthline.realtime.events import checked
+from hearthline.realtime.readers import READ_AT_ONCE, Reader, ReadingRoom, follow
 from hearthline.realtime.sockets import address, private_folder
 from hearthline.realtime.store import EventStore
 
 logger = logging.getLogger(__name__)
 
-READER_BOUND = 1_000  # events a reader may fall behind before it is let go
-READ_AT_ONCE = 500
 LOOK_ANYWAY_S = 2.0
 
 
@@ -61,25 +58,21 @@ class LocalBus:
             return None
         return self.store.heard_by(audiences, after=after, until=None, limit=limit)
 
-    async def subscribe(self, audiences: Collection[Audience], *, after: int | None = None) -> AsyncIterator[Event]:
-        """As `Bus.subscribe`; also `LaggedError` when `after` is further back than the bus keeps."""
-        reader = self.open_reader(audiences)
-        try:
-            if after is not None:
-                async for event in self._missed(audiences, after, reader.start):
-                    yield event
-            while True:
-                yield await reader.next()
-        finally:
-            reader.close()
+    def subscribe(self, audiences: Collection[Audience], *, after: int | None = None) -> AsyncIterator[Event]:
+        return follow(self, audiences, after)
 
-    def open_reader(self, audiences: Collection[Audience]) -> Reader:
-        """A reader from now on, in the running event loop; close it when done. `subscribe` without the generator."""
+    async def open_reader(self, audiences: Collection[Audience]) -> Reader:
         loop = asyncio.get_running_loop()
         hub = self._hubs.get(loop)
         if hub is None or hub.closed:
             hub = self._hubs[loop] = _Hub(self.store, private_folder(self._run_folder), loop)
         return hub.add(audiences)
+
+    async def keeps_after(self, event_id: int) -> bool:
+        return self.store.keeps_after(event_id)
+
+    async def missed(self, audiences: Collection[Audience], *, after: int, until: int, limit: int) -> list[Event]:
+        return self.store.heard_by(audiences, after=after, until=until, limit=limit)
 
     async def request(self, queue: str, message: dict[str, Any], *, timeout_s: float = 10.0) -> dict[str, Any]:
         return await queues.request(self._run_folder, queue, message, timeout_s=timeout_s)
@@ -87,70 +80,9 @@ class LocalBus:
     async def serve(self, queue: str, handler: Callable[[dict[str, Any]], Awaitable[dict[str, Any]]]) -> None:
         await queues.serve(private_folder(self._run_folder), queue, handler)
 
-    async def _missed(self, audiences: Collection[Audience], after: int, until: int) -> AsyncIterator[Event]:
-        if not self.store.keeps_after(after):
-            raise LaggedError
-        while after < until:
-            batch = self.store.heard_by(audiences, after=after, until=until, limit=READ_AT_ONCE)
-            for event in batch:
-                yield event
-            if len(batch) < READ_AT_ONCE:
-                return
-            after = batch[-1].id
-
     def _publish_now(self, name: str, payload: dict[str, Any], audiences: tuple[Audience, ...]) -> None:
         self.store.add(name, payload, audiences)
         _wake_all(self._run_folder)
-
-
-class Reader:
-    """One reader's place in the stream: a bounded queue that its hub fills."""
-
-    def __init__(self, hub: _Hub, audiences: frozenset[Audience], start: int) -> None:
-        self.start = start  # everything after this id comes through the queue
-        self.audiences = audiences
-        self._hub = hub
-        self._waiting: deque[Event] = deque()
-        self._lagged = False
-        self._bell: asyncio.Future[None] | None = None
-
-    async def next(self) -> Event:
-        """The next event. Raises LaggedError when this reader fell more than `READER_BOUND` events behind."""
-        while not self._waiting:
-            await self._rung()
-        return self._waiting.popleft()
-
-    async def some(self) -> list[Event]:
-        """Everything that waits, at least one event; or nothing after a `nudge`. Raises LaggedError as `next`."""
-        if not self._waiting:
-            await self._rung()
-        events = list(self._waiting)
-        self._waiting.clear()
-        return events
-
-    def nudge(self) -> None:
-        """Let `some` return now, with nothing."""
-        if self._bell is not None and not self._bell.done():
-            self._bell.set_result(None)
-
-    async def _rung(self) -> None:
-        if self._lagged:
-            raise LaggedError
-        self._bell = asyncio.get_running_loop().create_future()
-        await self._bell
-
-    def give(self, event: Event) -> None:
-        if self._lagged:
-            return
-        if len(self._waiting) >= READER_BOUND:
-            self._waiting.clear()
-            self._lagged = True
-        else:
-            self._waiting.append(event)
-        self.nudge()
-
-    def close(self) -> None:
-        self._hub.remove(self)
 
 
 class _Hub:
@@ -161,8 +93,7 @@ class _Hub:
         self._store = store
         self._loop = loop
         self._position = store.latest_id()
-        self._by_audience: dict[Audience, set[Reader]] = {}
-        self._readers: set[Reader] = set()
+        self._room = ReadingRoom(self._close)
         self._path = address(run_folder, f"wake-{os.getpid()}-{secrets.token_hex(4)}.sock")
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self._socket.setblocking(False)
@@ -172,22 +103,7 @@ class _Hub:
 
     def add(self, audiences: Collection[Audience]) -> Reader:
         self._read()  # so that the reader starts at the present, not at the last wake-up
-        reader = Reader(self, frozenset(audiences), self._position)
-        self._readers.add(reader)
-        for audience in reader.audiences:
-            self._by_audience.setdefault(audience, set()).add(reader)
-        return reader
-
-    def remove(self, reader: Reader) -> None:
-        self._readers.discard(reader)
-        for audience in reader.audiences:
-            readers = self._by_audience.get(audience)
-            if readers is not None:
-                readers.discard(reader)
-                if not readers:
-                    del self._by_audience[audience]
-        if not self._readers:
-            self._close()
+        return self._room.add(audiences, self._position)
 
     def _woken(self) -> None:
         with contextlib.suppress(BlockingIOError):
@@ -198,15 +114,8 @@ class _Hub:
     def _read(self) -> None:
         while events := self._store.after(self._position, limit=READ_AT_ONCE):
             for event in events:
-                for reader in self._readers_of(event):
-                    reader.give(event)
+                self._room.give(event)
             self._position = events[-1].id
-
-    def _readers_of(self, event: Event) -> set[Reader]:
-        found: set[Reader] = set()
-        for audience in event.audiences:
-            found |= self._by_audience.get(audience, set())
-        return found
 
     def _look_anyway(self) -> None:
         self._timer = self._loop.call_later(LOOK_ANYWAY_S, self._look_anyway)
@@ -250,22 +159,3 @@ def _wake_all(run_folder: Path) -> None:
                     os.unlink(path)
             elif error.errno not in (errno.ENOENT, errno.ENOBUFS):
                 logger.warning("cannot wake a reader of events: %s", error)
-
-
-_buses: dict[tuple[Path, Path], LocalBus] = {}
-_buses_lock = threading.Lock()
-
-
-def bus() -> Bus:
-    """The configured bus."""
-    return local_bus()
-
-
-def local_bus() -> LocalBus:
-    configuration = settings.HEARTHLINE
-    key = (configuration.data, configuration.run_folder)
-    with _buses_lock:
-        found = _buses.get(key)
-        if found is None:
-            found = _buses[key] = LocalBus(*key)
-        return found

@@ -48,6 +48,11 @@ async def request(run_folder: Path, queue: str, message: dict[str, Any], *, time
         raise UnavailableError(
             _("The exchange's telephone part does not answer. Wait a few seconds and try again.")
         ) from error
+    return reply_of(queue, answer)
+
+
+def reply_of(queue: str, answer: dict[str, Any]) -> dict[str, Any]:
+    """What is in {"reply": {...}}. Raises UnavailableError for {"refused": reason}."""
     if "reply" not in answer:
         logger.warning("queue %s refused: %s", queue, answer.get("refused"))
         if answer.get("refused") == "busy":

@@ -44,12 +44,7 @@ class EventStore:
 
     def add(self, name: str, payload: dict[str, Any], audiences: Collection[Audience]) -> int:
         """Append an event and return its id. Raises ValueError when it is too large."""
-        text = json.dumps(payload, ensure_ascii=False, separators=(",", ":"))
-        if len(text.encode()) > LARGEST_PAYLOAD:
-            raise ValueError(f"{name}: an event carries at most {LARGEST_PAYLOAD} bytes; publish an id instead")
-        who = sorted(set(audiences))
-        if len(who) > MOST_AUDIENCES:
-            raise ValueError(f"{name}: at most {MOST_AUDIENCES} audiences")
+        text, who = written(name, payload, audiences)
         connection = self._connection()
         with connection:
             connection.execute("BEGIN IMMEDIATE")
@@ -120,6 +115,17 @@ class EventStore:
         _prepare(connection)
         self._local.connection, self._local.pid = connection, os.getpid()
         return connection
+
+
+def written(name: str, payload: dict[str, Any], audiences: Collection[Audience]) -> tuple[str, list[Audience]]:
+    """An event's payload as text and its audiences in order, each once. Raises ValueError when it is too large."""
+    text = json.dumps(payload, ensure_ascii=False, separators=(",", ":"))
+    if len(text.encode()) > LARGEST_PAYLOAD:
+        raise ValueError(f"{name}: an event carries at most {LARGEST_PAYLOAD} bytes; publish an id instead")
+    who = sorted(set(audiences))
+    if len(who) > MOST_AUDIENCES:
+        raise ValueError(f"{name}: at most {MOST_AUDIENCES} audiences")
+    return text, who
 
 
 def _prepare(connection: sqlite3.Connection) -> None:

@@ -30,10 +30,12 @@ from django.db import connections
 from django.http import HttpRequest
 
 from hearthline.lib import measures
+from hearthline.lib.errors import UnavailableError
 from hearthline.people.models import User
 from hearthline.realtime.audiences import audiences_of, guest_audience, guest_scope, user_audience
-from hearthline.realtime.bus import Audience, Event, LaggedError
-from hearthline.realtime.local import LocalBus, Reader, bus, local_bus
+from hearthline.realtime.bus import Audience, Bus, Event, LaggedError
+from hearthline.realtime.configured import bus
+from hearthline.realtime.readers import Reader
 
 logger = logging.getLogger(__name__)
 
@@ -168,8 +170,13 @@ async def serve_stream(scope: Scope, receive: Receive, send: Send) -> None:
     if visitor is None:
         await _refuse(send, 401, "Sign in again to follow what happens.")
         return
-    the_bus = local_bus()
-    stream = _Stream(visitor, the_bus.open_reader(visitor.audiences), asyncio.get_running_loop().create_future())
+    the_bus = bus()
+    try:
+        reader = await the_bus.open_reader(visitor.audiences)
+    except UnavailableError as error:
+        await _refuse(send, 503, str(error.sentence))
+        return
+    stream = _Stream(visitor, reader, asyncio.get_running_loop().create_future())
     streams.add(stream)
     pump = asyncio.ensure_future(_pump(stream, the_bus, _asked_after(headers, query), send))
     gone = asyncio.ensure_future(_gone(receive))
@@ -192,8 +199,9 @@ async def serve_stream(scope: Scope, receive: Receive, send: Send) -> None:
         await asyncio.gather(pump, gone, return_exceptions=True)
 
 
-async def _pump(stream: _Stream, the_bus: LocalBus, after: int | None, send: Send) -> None:
-    """Write what was missed, then what comes. Returns when the reader lagged: the browser comes back with its last id."""
+async def _pump(stream: _Stream, the_bus: Bus, after: int | None, send: Send) -> None:
+    """Write what was missed, then what comes. Returns when the reader lagged or the bus is away: the browser comes back with
+    its last id."""
     await send(
         {
             "type": "http.response.start",
@@ -206,13 +214,11 @@ async def _pump(stream: _Stream, the_bus: LocalBus, after: int | None, send: Sen
             ],
         }
     )
-    start = stream.reader.start
     await _body(send, f"retry: {RETRY_MS}\n\n")
-    if after is not None and after != start:
-        if not the_bus.store.keeps_after(after):
-            await _body(send, f"id: {start}\nevent: reset\ndata: {{}}\n\n")
-        else:
-            await _replay(stream, the_bus, after, send)
+    try:
+        await _catch_up(stream, the_bus, after, send)
+    except UnavailableError:
+        return
     while True:
         try:
             events = await stream.reader.some()
@@ -226,10 +232,16 @@ async def _pump(stream: _Stream, the_bus: LocalBus, after: int | None, send: Sen
         stream.wrote_at = time.monotonic()
 
 
-async def _replay(stream: _Stream, the_bus: LocalBus, after: int, send: Send) -> None:
+async def _catch_up(stream: _Stream, the_bus: Bus, after: int | None, send: Send) -> None:
+    """What was missed, or the word that it can no longer be had. Raises UnavailableError."""
     until = stream.reader.start
+    if after is None or after == until:
+        return
+    if not await the_bus.keeps_after(after):
+        await _body(send, f"id: {until}\nevent: reset\ndata: {{}}\n\n")
+        return
     while after < until:
-        batch = the_bus.store.heard_by(stream.visitor.audiences, after=after, until=until, limit=REPLAY_AT_ONCE)
+        batch = await the_bus.missed(stream.visitor.audiences, after=after, until=until, limit=REPLAY_AT_ONCE)
         await _write(stream, batch, send)
         if len(batch) < REPLAY_AT_ONCE:
             return

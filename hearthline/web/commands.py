@@ -18,7 +18,7 @@ from hearthline.calls.models import Node
 from hearthline.lib.errors import ConflictError, ExchangeError, InvalidInputError, NotAllowedError
 from hearthline.people.gates import require_role
 from hearthline.people.models import Role, User
-from hearthline.realtime.local import bus
+from hearthline.realtime.configured import bus
 
 LARGEST_BODY = 200_000  # bytes; an SDP offer has about ten thousand
 LONGEST_KEY = 64

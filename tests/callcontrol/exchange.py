@@ -20,7 +20,7 @@ from hearthline.dialing import services as dialing
 from hearthline.dialing.models import Assignment
 from hearthline.people.models import Role, User
 from hearthline.realtime.bus import Event
-from hearthline.realtime.local import bus
+from hearthline.realtime.configured import bus
 from tests.callcontrol.fake_switch import FakeSwitch, VirtualMoments
 from tests.campaigns.worlds import a_running_campaign, an_operator
 

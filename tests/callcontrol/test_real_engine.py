@@ -26,7 +26,7 @@ from hearthline.calls import services
 from hearthline.calls.models import Attempt, Trunk
 from hearthline.ledger import check
 from hearthline.realtime.bus import Event
-from hearthline.realtime.local import bus
+from hearthline.realtime.configured import bus
 from hearthline.switch.robots.browser_peer import BrowserPeer, Ear, Loop, PeerClock
 from tests.callcontrol.engines import ENGINES, Engine
 from tests.callcontrol.exchange import Exchange, answers

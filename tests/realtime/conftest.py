@@ -1,4 +1,4 @@
-"""A real web process on a free port, with its own data folder."""
+"""A bus of each kind, and a real web process on a free port with its own data folder."""
 
 from __future__ import annotations
 
@@ -14,6 +14,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
+from hearthline.realtime.bus import Bus
+from hearthline.realtime.local import LocalBus
+from hearthline.realtime.redis_bus.bus import RedisBus
+from tests import redis_server
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -58,15 +63,61 @@ def wait_for_port(port: int, process: subprocess.Popen[bytes]) -> None:
     raise AssertionError("the web process does not listen after 30 s")
 
 
+@dataclass(frozen=True)
+class Place:
+    """A bus, and the environment in which other processes have the same one."""
+
+    bus: Bus
+    run_folder: Path
+    environment: dict[str, str]
+
+
 @pytest.fixture(scope="session")
-def exchange(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Exchange]:
-    data = tmp_path_factory.mktemp("exchange")
-    environment = {
+def redis() -> Iterator[redis_server.Server]:
+    """One for the session; tests that hurt it start their own."""
+    try:
+        running = redis_server.running()
+        server = running.__enter__()
+    except redis_server.RedisMissingError as missing:
+        pytest.skip(str(missing))
+    try:
+        yield server
+    finally:
+        running.__exit__(None, None, None)
+
+
+@pytest.fixture(params=["local", "redis"])
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Place]:
+    """The test runs twice: on the bus of one machine, and on Redis."""
+    run_folder = tmp_path / "run"
+    if request.param == "local":
+        bus = LocalBus(tmp_path, run_folder)
+        yield Place(bus, run_folder, environment_of(tmp_path, ""))
+        bus.store.close()
+    else:
+        url = request.getfixturevalue("redis").url
+        yield Place(RedisBus(url, run_folder), run_folder, environment_of(tmp_path, url))
+
+
+@pytest.fixture
+def bus(place: Place) -> Bus:
+    return place.bus
+
+
+def environment_of(data: Path, redis_url: str) -> dict[str, str]:
+    return {
         **os.environ,
         "HEARTHLINE_DATA": str(data),
+        "HEARTHLINE_REDIS_URL": redis_url,
         "DJANGO_SETTINGS_MODULE": "hearthline.settings",
         "PYTHONPATH": str(ROOT),
     }
+
+
+@pytest.fixture(scope="session", params=["local", "redis"])
+def exchange(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Exchange]:
+    redis_url = request.getfixturevalue("redis").url if request.param == "redis" else ""
+    environment = environment_of(tmp_path_factory.mktemp("exchange"), redis_url)
     port = free_port()
     subprocess.run(
         [sys.executable, "-m", "django", "migrate", "-v0"], env=environment, cwd=ROOT, check=True, timeout=120

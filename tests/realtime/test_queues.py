@@ -12,24 +12,28 @@ from typing import Any
 import pytest
 
 from hearthline.lib.errors import UnavailableError
+from hearthline.realtime.bus import Bus
 from hearthline.realtime.local import LocalBus
 from hearthline.realtime.sockets import address, socket_name
+from tests.realtime.conftest import Place
 
 SERVER = """
-import asyncio, sys, django
-from pathlib import Path
+import asyncio, django
 django.setup()
-from hearthline.realtime.local import LocalBus
-from hearthline.realtime.sockets import address, socket_name
+from hearthline.lib.errors import UnavailableError
+from hearthline.realtime.configured import bus
+async def handler(message):
+    if message["n"] < 0:
+        raise ValueError("broken")
+    return {"doubled": message["n"] * 2}
 async def main():
-    async def handler(message):
-        if message["n"] < 0:
-            raise ValueError("broken")
-        return {"doubled": message["n"] * 2}
-    task = asyncio.create_task(LocalBus(Path(sys.argv[1]), Path(sys.argv[1]) / "run").serve("callcontrol:x", handler))
-    await asyncio.sleep(0)
-    while not Path(address(Path(sys.argv[1]) / "run", socket_name("queue", "callcontrol:x"))).exists():
-        await asyncio.sleep(0.01)
+    task = asyncio.create_task(bus().serve("callcontrol:x", handler))
+    while True:
+        try:
+            await bus().request("callcontrol:x", {"n": 0})
+            break
+        except UnavailableError:
+            await asyncio.sleep(0.01)
     print("serving", flush=True)
     await task
 asyncio.run(main())
@@ -37,16 +41,9 @@ asyncio.run(main())
 
 
 @pytest.fixture
-def bus(tmp_path: Path) -> Iterator[LocalBus]:
-    made = LocalBus(tmp_path, tmp_path / "run")
-    yield made
-    made.store.close()
-
-
-@pytest.fixture
-def server(tmp_path: Path) -> Iterator[subprocess.Popen[bytes]]:
+def server(place: Place) -> Iterator[subprocess.Popen[bytes]]:
     process = subprocess.Popen(
-        [sys.executable, "-c", SERVER, str(tmp_path)], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+        [sys.executable, "-c", SERVER], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=place.environment
     )
     try:
         assert process.stdout is not None
@@ -57,26 +54,24 @@ def server(tmp_path: Path) -> Iterator[subprocess.Popen[bytes]]:
         process.communicate()
 
 
-async def test_another_process_answers_many_at_once(bus: LocalBus, server: subprocess.Popen[bytes]) -> None:
+async def test_another_process_answers_many_at_once(bus: Bus, server: subprocess.Popen[bytes]) -> None:
     replies = await asyncio.gather(*(bus.request("callcontrol:x", {"n": n}) for n in range(500)))
     assert [r["doubled"] for r in replies] == [n * 2 for n in range(500)]
 
 
-async def test_a_broken_handler_is_a_refusal_and_the_queue_goes_on(
-    bus: LocalBus, server: subprocess.Popen[bytes]
-) -> None:
+async def test_a_broken_handler_is_a_refusal_and_the_queue_goes_on(bus: Bus, server: subprocess.Popen[bytes]) -> None:
     with pytest.raises(UnavailableError):
         await bus.request("callcontrol:x", {"n": -1})
     assert await bus.request("callcontrol:x", {"n": 4}) == {"doubled": 8}
 
 
-async def test_nobody_there(bus: LocalBus) -> None:
+async def test_nobody_there(bus: Bus) -> None:
     with pytest.raises(UnavailableError):
         await bus.request("callcontrol:x", {"n": 1})
 
 
 async def test_a_killed_server_leaves_a_queue_that_can_be_served_again(
-    bus: LocalBus, server: subprocess.Popen[bytes]
+    bus: Bus, server: subprocess.Popen[bytes]
 ) -> None:
     server.kill()
     await asyncio.to_thread(server.wait)
@@ -93,7 +88,7 @@ async def test_a_killed_server_leaves_a_queue_that_can_be_served_again(
     await asyncio.gather(task, return_exceptions=True)
 
 
-async def test_a_queue_is_served_by_one(bus: LocalBus, server: subprocess.Popen[bytes]) -> None:
+async def test_a_queue_is_served_by_one(bus: Bus, server: subprocess.Popen[bytes]) -> None:
     async def handler(message: dict[str, Any]) -> dict[str, Any]:
         return message
 
@@ -102,7 +97,7 @@ async def test_a_queue_is_served_by_one(bus: LocalBus, server: subprocess.Popen[
     assert await bus.request("callcontrol:x", {"n": 1}) == {"doubled": 2}
 
 
-async def test_a_slow_handler_is_given_up_on_and_others_are_not_held_up(bus: LocalBus) -> None:
+async def test_a_slow_handler_is_given_up_on_and_others_are_not_held_up(bus: Bus) -> None:
     release = asyncio.Event()
 
     async def handler(message: dict[str, Any]) -> dict[str, Any]:
@@ -121,7 +116,9 @@ async def test_a_slow_handler_is_given_up_on_and_others_are_not_held_up(bus: Loc
     await asyncio.gather(task, return_exceptions=True)
 
 
-async def test_garbage_on_the_socket_does_no_harm(bus: LocalBus, tmp_path: Path) -> None:
+async def test_garbage_on_the_socket_does_no_harm(tmp_path: Path) -> None:
+    bus = LocalBus(tmp_path, tmp_path / "run")
+
     async def handler(message: dict[str, Any]) -> dict[str, Any]:
         return message
 
@@ -152,7 +149,7 @@ async def test_a_deep_data_folder_still_has_its_queue(tmp_path: Path) -> None:
     await asyncio.gather(task, return_exceptions=True)
 
 
-async def _until_served(bus: LocalBus, queue: str, probe: dict[str, Any] | None = None) -> None:
+async def _until_served(bus: Bus, queue: str, probe: dict[str, Any] | None = None) -> None:
     async with asyncio.timeout(10):
         while True:
             try:

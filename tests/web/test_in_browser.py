@@ -276,7 +276,7 @@ from django.db import transaction
 from hearthline.campaigns.announcements import audiences_of
 from hearthline.campaigns.models import Campaign, Contact
 from hearthline.lib import clock
-from hearthline.realtime.local import bus
+from hearthline.realtime.configured import bus
 campaign = Campaign.objects.get(pk=sys.argv[1])
 contact = Contact.objects.filter(campaign=campaign, disposed_at=None)[0]
 with transaction.atomic():

@@ -21,7 +21,7 @@ from hearthline.campaigns.contacts import remove_contact
 from hearthline.campaigns.gates import campaign_for_owner, contact_for_owner
 from hearthline.campaigns.models import Campaign, Contact, ResultField
 from hearthline.campaigns.scripts import public_name
-from hearthline.realtime.local import bus
+from hearthline.realtime.configured import bus
 from hearthline.web.templatetags.hearthline import answer
 
 ROWS_A_PAGE = 50

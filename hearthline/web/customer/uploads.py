@@ -21,7 +21,7 @@ from hearthline.campaigns.imports.uploads import confirm_import, discard_upload,
 from hearthline.campaigns.models import Campaign, CampaignState, ContactImport, ImportState
 from hearthline.lib.errors import ExchangeError, NotFoundError
 from hearthline.people.models import User
-from hearthline.realtime.local import bus
+from hearthline.realtime.configured import bus
 
 IMPORTS_SHOWN = 10
 USES = (

@@ -23,7 +23,7 @@ from hearthline.lib.ids import new_id
 from hearthline.people import audit, services
 from hearthline.people.gates import for_roles, with_second_factor
 from hearthline.people.models import Invitation, Role, User
-from hearthline.realtime.local import bus
+from hearthline.realtime.configured import bus
 from hearthline.web.staff.forms import InvitationForm, TrunkForm
 from hearthline.web.staff.wall import read_wall
 

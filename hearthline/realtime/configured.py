@@ -1,0 +1,30 @@
+"""The bus of this installation: on Redis where `HEARTHLINE_REDIS_URL` names one, else that of one machine."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+
+from django.conf import settings
+
+from hearthline.realtime.bus import Bus
+from hearthline.realtime.local import LocalBus
+from hearthline.realtime.redis_bus.bus import RedisBus
+
+_buses: dict[tuple[Path, str], Bus] = {}
+_lock = threading.Lock()
+
+
+def bus() -> Bus:
+    """The configured bus; one object for each installation in a process."""
+    configuration = settings.HEARTHLINE
+    key = (configuration.data, configuration.redis_url)
+    with _lock:
+        found = _buses.get(key)
+        if found is None:
+            found = _buses[key] = (
+                RedisBus(configuration.redis_url, configuration.run_folder)
+                if configuration.redis_url
+                else LocalBus(configuration.data, configuration.run_folder)
+            )
+        return found
