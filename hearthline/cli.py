@@ -13,6 +13,7 @@ import click
 
 from hearthline import VERSION
 from hearthline.backup.command import backup, restore
+from hearthline.cli_nodes import node
 
 if TYPE_CHECKING:
     from hearthline.configuration import Configuration
@@ -72,12 +73,36 @@ def web(host: str | None, port: int | None) -> None:
 
 
 @main.command()
+def callcontrol() -> None:
+    """Drive this node's calls (HEARTHLINE_NODE) at the switch beside it, until SIGTERM; the switch carries them on meanwhile."""
+    _django()
+    from hearthline.supervisor.callcontrol import drive
+
+    sys.exit(drive())
+
+
+@main.command()
+def engine() -> None:
+    """Run the embedded switch for the call control of this data folder."""
+    configuration = _configuration()
+    from hearthline.supervisor.exchange import CannotRunError, become_engine
+
+    try:
+        become_engine(configuration)
+    except CannotRunError as error:
+        raise click.ClickException(str(error)) from None
+
+
+@main.command()
 def worker() -> None:
     """Do background work: imports, exports, recordings, maturing of pay."""
     _django()
     from hearthline.supervisor.worker import work
 
     work()
+
+
+main.add_command(node)
 
 
 @main.command()

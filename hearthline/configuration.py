@@ -88,6 +88,11 @@ class Configuration(BaseSettings):
     ring_timeout_s: int = 40
     manager_ring_timeout_s: int = 30
     reconcile_every_s: int = 5
+    node_silent_s: int = 15  # a node that has not been heard of for so long gets no new lines
+    node_lost_after_s: int = 45  # ... and after this another node closes its calls and lines
+    node_most_legs: int = 250  # a node with so many legs takes no new lines
+    node_full_late_percent: float = 5.0  # nor one of whose 20 ms ticks so many begin late
+    node_full_cpu_percent: float = 90.0  # nor one whose engine uses so much of a core
     line_grace_s: int = 20  # a stalled browser may come back for this long before the contact is released
 
     # money

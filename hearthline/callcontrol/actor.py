@@ -41,6 +41,7 @@ Also = HandOver | Line | None
 class Surroundings(Protocol):
     """What a call needs of its node."""
 
+    node: str
     switch: port.Switch
     database: Database
     moments: Moments
@@ -109,12 +110,19 @@ class CallActor:
     def idle(self) -> bool:
         return not self._at_work and self._inbox.empty()
 
+    @property
+    def _taken_away(self) -> bool:
+        """Another node drives this call now: it found this one lost."""
+        return str(self.attempt.node_id) != self.around.node
+
     async def run(self) -> None:
         """Until the call is closed and nothing of it is left at the switch."""
         self._arm()
         try:
             await self._open()
-            while self.state.phase not in TERMINAL or self.state.timers or self._inbox.qsize():
+            while not self._taken_away and (
+                self.state.phase not in TERMINAL or self.state.timers or self._inbox.qsize()
+            ):
                 mail = await self._inbox.get()
                 self._at_work = True
                 await self._handle(mail)
@@ -168,6 +176,8 @@ class CallActor:
                 await self._write(state, effects, event.at, seen_now, also)
             except StaleStateError as stale:
                 self._take(stale.attempt, stale.state)
+                if self._taken_away:
+                    raise machine.UndefinedTransitionError(self.state.phase, event) from stale
                 continue
             except DatabaseError:
                 if attempt_number == WRITE_TRIES - 1:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 import uuid
 from collections import defaultdict
 from collections.abc import Coroutine
@@ -21,6 +22,7 @@ from django.db import DatabaseError
 
 from hearthline.callcontrol import handovers, recordings, records, translation
 from hearthline.callcontrol.actor import CallActor
+from hearthline.callcontrol.admission import Admission
 from hearthline.callcontrol.database import Database
 from hearthline.callcontrol.line_desk import LineDesk
 from hearthline.callcontrol.moments import Moments, RealMoments
@@ -42,6 +44,7 @@ logger = logging.getLogger(__name__)
 
 SWITCH_GUARD_S = 3900  # beyond the campaign's own bound: hand-over and closing sentence included
 BY_TRUNK = (port.SwitchErrorCode.FAILED, port.SwitchErrorCode.NO_SUCH_TRUNK)  # another trunk may do
+OWNED_SHARE = 2 / 3  # of the time after which a node is lost
 STATS_KEPT_S = 60  # what was last heard of a leg, after its end
 
 
@@ -60,6 +63,9 @@ class Conductor:
         self.database = Database()
         self.actors: dict[str, CallActor] = {}
         self.node_here = True
+        self.term = 0  # given when the node is announced
+        self.heard_at = time.monotonic()  # when the database last took our heartbeat
+        self.admission = Admission()
         self._calls_of_leg: defaultdict[str, set[str]] = defaultdict(set)
         self._stats: dict[str, port.MediaStats] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -105,6 +111,11 @@ class Conductor:
 
     def last_stats(self, leg: str) -> port.MediaStats:
         return self._stats.get(leg, port.MediaStats())
+
+    @property
+    def owns_its_calls(self) -> bool:
+        """False when others may soon think this node lost: nothing new begins here until a heartbeat has arrived again."""
+        return time.monotonic() - self.heard_at < settings.HEARTHLINE.node_lost_after_s * OWNED_SHARE
 
     # --- dialling -----------------------------------------------------------------------------------------------------
 

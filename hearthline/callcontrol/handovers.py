@@ -27,6 +27,12 @@ GUEST_RING_S = 150  # a guest has to read a message first
 BUSY_BOUND = timedelta(hours=2)  # a hand-over that never ended does not make its manager busy for longer
 
 
+class LineElsewhereError(ConflictError):
+    """The page opens its line anew, which puts it on the call's node, and answers again."""
+
+    code = "line_elsewhere"
+
+
 class NoManagerError(ConflictError):
     code = "no_manager"
 
@@ -39,7 +45,7 @@ class Chosen:
     ring_s: int  # 0: as usual
 
 
-def choose_manager(attempt: Attempt, manager_id: int, *, node: str) -> Chosen:
+def choose_manager(attempt: Attempt, manager_id: int) -> Chosen:
     """`manager_id` 0: the first one free. Raises NoManagerError, or NotFoundError for one of another campaign."""
     managers = list(attempt.campaign.managers.select_related("user"))
     if manager_id:
@@ -52,7 +58,7 @@ def choose_manager(attempt: Attempt, manager_id: int, *, node: str) -> Chosen:
     free = [m for m in managers if m.pk not in busy]
     if not free:
         raise NoManagerError(_("Every manager is in a conversation. Offer to call back."))
-    lines = _users_with_line(free, node)
+    lines = _users_with_line(free)
     manager = min(free, key=lambda m: _effort(m, lines))
     return _chosen(manager, has_line=manager.user_id in lines)
 
@@ -84,9 +90,10 @@ def _busy(managers: list[int]) -> set[int | None]:
     return set(rows.values_list("manager_id", flat=True))
 
 
-def _users_with_line(managers: list[CampaignManager], node: str) -> set[object]:
+def _users_with_line(managers: list[CampaignManager]) -> set[object]:
+    """On whichever node: a page that is rung for a call on another one opens its line there while it rings."""
     users = [m.user_id for m in managers if m.user_id is not None]
-    return set(Line.objects.filter(user__in=users, node=node, state__in=OPEN_STATES).values_list("user_id", flat=True))
+    return set(Line.objects.filter(user__in=users, state__in=OPEN_STATES).values_list("user_id", flat=True))
 
 
 def destination_of(handover_id: str) -> port.Destination:

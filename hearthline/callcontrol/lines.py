@@ -43,8 +43,9 @@ def prepare_line(command: OpenLine, *, node: str) -> Prepared:
             if str(line.pk) == command.line and line.node_id == node:
                 return Prepared(line, True, (), live, as_manager)
         for line in existing:
-            _close(line, "taken_over")
-            tell_line("line.taken_over", line, reason="taken_over")
+            reason = "moved" if str(line.pk) == command.line else "taken_over"
+            _close(line, reason)
+            tell_line(f"line.{reason}", line, reason=reason)
         line = Line.objects.create(user=user, handover=handover, node_id=node, state=LineState.OPENING)
         return Prepared(line, False, tuple(old.pk for old in existing), live, as_manager)
 

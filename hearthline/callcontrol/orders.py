@@ -106,6 +106,7 @@ def _refusal(error: port.SwitchError) -> ExchangeError:
 
 
 async def _open_line(conductor: Conductor, command: cmd.OpenLine) -> Reply:
+    _check_owner(conductor)
     prepared = await conductor.database.run(lines.prepare_line, command, node=conductor.node)
     leg = leg_of(prepared.line.pk)
     conductor.line_desk.adopt(prepared.line)
@@ -136,12 +137,16 @@ async def _close_line(conductor: Conductor, command: cmd.CloseLine) -> Reply:
     return {"line": str(line.pk)}
 
 
+def _check_owner(conductor: Conductor) -> None:
+    if not conductor.node_here or not conductor.owns_its_calls:
+        raise UnavailableError(_("The telephone switch does not answer. Try again in a few seconds."))
+
+
 # --- the operator's call ------------------------------------------------------------------------------------------------
 
 
 async def _dial(conductor: Conductor, command: cmd.Dial) -> Reply:
-    if not conductor.node_here:
-        raise UnavailableError(_("The telephone switch does not answer. Try again in a few seconds."))
+    _check_owner(conductor)
     started = await conductor.database.run(
         records.start_attempt, command, node=conductor.node, aside=dict(conductor.trunk_desk.aside),
         at=conductor.moments.now(),
@@ -203,7 +208,7 @@ async def _send_digits(conductor: Conductor, command: cmd.SendDigits) -> Reply:
 
 async def _transfer(conductor: Conductor, command: cmd.Transfer) -> Reply:
     actor = _call_of(conductor, command)
-    chosen = await conductor.database.run(handovers.choose_manager, actor.attempt, command.manager, node=conductor.node)
+    chosen = await conductor.database.run(handovers.choose_manager, actor.attempt, command.manager)
     handover = chosen.handover
     now = conductor.moments.now()
     await actor.ask(ev.TransferAsked(now, str(handover.pk), chosen.via, chosen.leg, chosen.ring_s), handover)
@@ -217,7 +222,7 @@ async def _answer_handover(conductor: Conductor, command: cmd.AnswerHandOver) ->
         handovers.handover_for_answer, command.handover, user=command.user, line=command.line
     )
     if line.node_id != conductor.node:
-        raise ConflictError(_("Your line is open at another place. Open it again, then answer."))
+        raise handovers.LineElsewhereError(_("Your line is open at another place. Open it again, then answer."))
     actor = _handed(conductor, handover)
     event = ev.ManagerAnswered(conductor.moments.now(), str(handover.pk), leg_of(line.pk))
     await actor.ask(event)

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from dataclasses import asdict
+import time
 from datetime import timedelta
+from typing import Any
 
 from django.conf import settings
 from django.db.models import Q
 
-from hearthline.callcontrol import recordings, recovery, trunks
+from hearthline.callcontrol import node_life, recordings, recovery, trunks
 from hearthline.callcontrol.conductor import Conductor
+from hearthline.callcontrol.node_life import NodeReplacedError
 from hearthline.calls import call_events as ev
 from hearthline.calls.call_state import Phase
-from hearthline.calls.models import HandOver, HandOverState, Node
+from hearthline.calls.models import HandOver, HandOverState
 from hearthline.campaigns import exports
 from hearthline.campaigns.imports import uploads
 from hearthline.dialing import services as dialing
@@ -46,6 +48,8 @@ class Reconciler:
             await asyncio.sleep(settings.HEARTHLINE.reconcile_every_s)
             try:
                 await self.look()
+            except NodeReplacedError:
+                raise
             except port.SwitchError as error:
                 logger.warning("the switch could not be compared with the database: %s", error.message)
             except Exception:
@@ -55,7 +59,9 @@ class Reconciler:
         """One comparison. Raises SwitchError when the switch cannot be asked."""
         conductor = self._conductor
         await conductor.database.run(housekeeping)
+        await self._take_over()
         if not conductor.node_here:
+            await self._heartbeat(conductor.admission.without_switch())
             return
         snapshots = {s.leg: s for s in await conductor.switch.legs()}
         await recovery.take_up_calls(conductor)
@@ -68,7 +74,7 @@ class Reconciler:
         await recovery.take_up_lines(conductor, snapshots)
         await recovery.free_channels(conductor, set(snapshots))
         await conductor.trunk_desk.keep_registered()
-        await self._heartbeat()
+        await self._heartbeat(conductor.admission.judged(await conductor.switch.load()))
 
     def _replay_missed(self, snapshots: dict[str, port.LegSnapshot]) -> None:
         conductor = self._conductor
@@ -88,19 +94,25 @@ class Reconciler:
         await recovery.hang_up_orphans(conductor, {leg for leg, looks in now.items() if looks >= LOOKS_BEFORE_ACTING})
         self._orphans = now
 
-    async def _heartbeat(self) -> None:
-        load = asdict(await self._conductor.switch.load())
-        await self._conductor.database.run(heartbeat, self._conductor.node, load)
+    async def _take_over(self) -> None:
+        """What a lost node left: its legs are not at this switch, so its calls end by what was known of them."""
+        conductor = self._conductor
+        taken = await conductor.database.run(node_life.take_over, conductor.node)
+        if not taken:
+            return
+        await recovery.take_up_calls(conductor)
+        for actor in [conductor.actors[call] for call in taken if call in conductor.actors]:
+            for event in recovery.missed(actor.state, {}, conductor.moments.now()):
+                actor.tell(event)
+
+    async def _heartbeat(self, load: dict[str, Any]) -> None:
+        conductor, asked = self._conductor, time.monotonic()
+        draining = await conductor.database.run(node_life.beat, conductor.node, conductor.term, load)
+        conductor.heard_at = asked
+        if draining:
+            await conductor.database.run(node_life.ask_lines_to_leave, conductor.node)
         payload = {"node": self._conductor.node, "reason": "", "load": load}
         await self._conductor.database.run(self._conductor.bus.publish, "node.measured", payload, audiences=(STAFF,))
-
-
-def heartbeat(node: str, load: dict[str, object]) -> None:
-    Node.objects.update_or_create(
-        name=node, defaults={"heartbeat_at": clock.now(), "load": load}, create_defaults={
-            "engine": settings.HEARTHLINE.switch, "heartbeat_at": clock.now(), "load": load,
-        },
-    )  # fmt: skip
 
 
 def housekeeping() -> None:

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from dataclasses import asdict
+import time
 
 from django.conf import settings
 
 from hearthline.callcontrol.conductor import Conductor
 from hearthline.callcontrol.measured import measure
 from hearthline.callcontrol.moments import Moments
+from hearthline.callcontrol.node_life import announce
 from hearthline.callcontrol.orders import Orders
-from hearthline.callcontrol.reconciler import Reconciler, heartbeat
+from hearthline.callcontrol.reconciler import Reconciler
 from hearthline.callcontrol.recovery import recover
 from hearthline.callcontrol.switch_choice import configured_switch
 from hearthline.calls.commands import queue_of
@@ -73,7 +74,10 @@ async def run_call_control(
 async def _take_up(conductor: Conductor) -> None:
     while True:
         try:
-            await conductor.database.run(heartbeat, conductor.node, asdict(await conductor.switch.load()))
+            load = conductor.admission.judged(await conductor.switch.load())
+            engine = settings.HEARTHLINE.switch
+            conductor.term = await conductor.database.run(announce, conductor.node, engine, load)
+            conductor.heard_at = time.monotonic()
             await conductor.trunk_desk.load()
             await recover(conductor, at=conductor.moments.now())
         except port.SwitchError as error:

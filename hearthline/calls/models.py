@@ -21,6 +21,9 @@ class Node(models.Model):
     heartbeat_at = models.DateTimeField(null=True)
     load = models.JSONField(default=dict)
     draining = models.BooleanField(default=False)
+    # counts who drove this node: one more when its call control starts, and when another node takes over what it left.
+    # Whoever drives it with an older number has been replaced.
+    term = models.PositiveIntegerField(default=0)
 
     def __str__(self) -> str:
         return self.name

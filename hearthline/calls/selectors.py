@@ -208,6 +208,7 @@ def handover_json(handover: HandOver) -> dict[str, Any]:
     return {
         **_handover_head(handover),
         "attempt": str(attempt.pk),
+        "node": attempt.node_id,  # where the manager's line must be
         "campaign": {"id": str(campaign.pk), "name": campaign.name},
         "operator_name": attempt.operator.name,
         "contact": contact_json(attempt.contact, campaign, with_name=True),

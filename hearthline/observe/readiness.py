@@ -12,7 +12,7 @@ from django.db import connection, connections
 
 from hearthline.calls.models import Node
 from hearthline.lib import clock
-from hearthline.realtime.local import bus
+from hearthline.realtime.configured import bus
 
 WITHIN_S = 3.0
 NODE_SILENT = timedelta(seconds=30)

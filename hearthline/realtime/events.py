@@ -210,6 +210,8 @@ SCHEMAS: dict[str, type[Payload]] = {
     "line.stalled": LineChanged,
     "line.resumed": LineChanged,
     "line.taken_over": LineChanged,
+    "line.moved": LineChanged,  # the same page has opened it on another node
+    "line.leaving": LineChanged,  # its node is being emptied: the page opens it anew, elsewhere
     "line.closed": LineChanged,
     "line.measured": LineQuality,
     "shift.started": ShiftChanged,

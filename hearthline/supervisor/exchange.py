@@ -36,14 +36,26 @@ def exchange_children(configuration: Configuration) -> list[Child]:
     python = [sys.executable, "-m"]
     engine: list[Child] = []
     if configuration.switch == "embedded":
-        command = [*python, "hearthline.switch.embedded", "--socket", str(engine_socket)]
-        command += ["--config", str(write_engine_settings(configuration))]
-        engine.append(Child("engine", command, env, engine_is_well))
+        engine.append(Child("engine", _engine_command(configuration), env, engine_is_well))
     return [
         *engine,
         Child("web", [*python, "hearthline", "web", "--host", host, "--port", str(port)], env, web_answers),
         Child("worker", [*python, "hearthline", "worker"], env),
     ]
+
+
+def _engine_command(configuration: Configuration) -> list[str]:
+    settings = str(write_engine_settings(configuration))
+    socket_path = str(configuration.engine_socket)
+    return [sys.executable, "-m", "hearthline.switch.embedded", "--socket", socket_path, "--config", settings]
+
+
+def become_engine(configuration: Configuration) -> None:
+    """Turn this process into the embedded engine. Raises CannotRunError for settings that it refuses."""
+    configuration.run_folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    command = _engine_command(configuration)
+    os.environ["PYTHONPATH"] = str(ROOT)
+    os.execv(command[0], command)  # noqa: S606 (our own interpreter, our own arguments)
 
 
 def write_engine_settings(configuration: Configuration) -> Path:
@@ -70,7 +82,16 @@ def _engine_config(configuration: Configuration) -> EngineConfig:
         sip_advertise=configuration.sip_advertise,
         sip_port=configuration.sip_port,
         rtp_ports=configuration.rtp_ports,
+        orphan_limit_s=_orphan_limit_s(configuration),
     )
+
+
+def _orphan_limit_s(configuration: Configuration) -> int:
+    """Where there are other nodes, an engine ends its calls before one of those takes them over; alone, calls wait longer for
+    their call control."""
+    if not configuration.redis_url:
+        return EngineConfig().orphan_limit_s
+    return max(2, configuration.node_lost_after_s * 2 // 3)
 
 
 def check_folder(configuration: Configuration) -> IO[str]:

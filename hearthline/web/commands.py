@@ -8,13 +8,11 @@ from functools import wraps
 from typing import Any, Concatenate, ParamSpec
 
 from asgiref.sync import async_to_sync
-from django.conf import settings
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
 from hearthline.calls.commands import Command, queue_of, to_message
-from hearthline.calls.models import Node
 from hearthline.lib.errors import ConflictError, ExchangeError, InvalidInputError, NotAllowedError
 from hearthline.people.gates import require_role
 from hearthline.people.models import Role, User
@@ -108,13 +106,3 @@ def send_to_call(node: str | None, command: Command) -> dict[str, Any]:
     if node is None:
         raise ConflictError(_("Your line is closed. Open it first."))
     return send(node, command)
-
-
-def least_loaded_node() -> str:
-    """Where a new line is opened: the node with the fewest legs of those that take new ones."""
-    nodes = list(Node.objects.filter(draining=False, heartbeat_at__isnull=False)[:1_000])
-    if not nodes:
-        return str(settings.HEARTHLINE.node)
-    newest = max(n.heartbeat_at for n in nodes if n.heartbeat_at)
-    alive = [n for n in nodes if n.heartbeat_at and (newest - n.heartbeat_at).total_seconds() < 30]
-    return min(alive, key=lambda n: (n.load.get("legs", 0), n.name)).name

@@ -8,8 +8,9 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from hearthline.callcontrol.conductor import Conductor
+from hearthline.callcontrol.node_life import announce
 from hearthline.callcontrol.orders import Orders
-from hearthline.callcontrol.reconciler import Reconciler, heartbeat
+from hearthline.callcontrol.reconciler import Reconciler
 from hearthline.callcontrol.recovery import recover
 from hearthline.calls import commands as cmd
 from hearthline.calls import services
@@ -59,7 +60,7 @@ class Exchange:
             asyncio.create_task(self.conductor.line_desk.run()),
         ]
         await listening.wait()
-        await self.db(heartbeat, NODE, {})
+        self.conductor.term = await self.db(announce, NODE, "fake", {})
         await self.conductor.trunk_desk.load()
         await recover(self.conductor, at=self.moments.now())
         await self.settled()

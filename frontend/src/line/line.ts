@@ -88,6 +88,29 @@ export class Line {
     this.to("closed");
   }
 
+  /** Open the line anew, at whichever node the exchange chooses now; the person hears no gap but the switching itself. The former
+   * one is let go when the new one is up, and kept when it is refused. */
+  async move(): Promise<void> {
+    const former = this.id;
+    if (!this.peer || this.renewing || this.state !== "open") return;
+    this.renewing = true;
+    const peer = this.makePeer(await relays());
+    try {
+      await this.negotiate(peer, false);
+      await connected(peer);
+      this.dropPeer();
+      this.settle(peer);
+      this.handlers.state("open", {});
+    } catch {
+      peer.onconnectionstatechange = null;
+      peer.close();
+      // refused: everything is as it was; half done: what the exchange knows as our line has no connection yet
+      if (this.id !== former) this.renewTimer = window.setTimeout(() => void this.rebuild(), 0);
+    } finally {
+      this.renewing = false;
+    }
+  }
+
   setMuted(muted: boolean): void {
     this.muted = muted;
     for (const track of this.stream?.getAudioTracks() ?? []) track.enabled = !muted;
@@ -161,18 +184,28 @@ export class Line {
   private async connect(): Promise<void> {
     const iceServers = await relays();
     this.dropPeer();
-    const peer = new RTCPeerConnection({ iceServers, bundlePolicy: "max-bundle" });
+    const peer = this.makePeer(iceServers);
     this.peer = peer;
+    await this.negotiate(peer, false);
+    await connected(peer);
+    this.settle(peer);
+    this.to("open");
+  }
+
+  private settle(peer: RTCPeerConnection): void {
+    this.peer = peer;
+    this.qualityTimer = window.setInterval(() => void this.measure(peer), QUALITY_EVERY_MS);
+  }
+
+  private makePeer(iceServers: RTCIceServer[]): RTCPeerConnection {
+    const peer = new RTCPeerConnection({ iceServers, bundlePolicy: "max-bundle" });
     for (const track of this.stream?.getAudioTracks() ?? []) peer.addTrack(track, this.stream as MediaStream);
     peer.ontrack = (event) => {
       this.audio.srcObject = event.streams[0] ?? new MediaStream([event.track]);
       void this.audio.play().catch(() => undefined); // browsers allow it while the microphone is in use
     };
     peer.onconnectionstatechange = () => this.connectionChanged(peer);
-    await this.negotiate(peer, false);
-    await connected(peer);
-    this.qualityTimer = window.setInterval(() => void this.measure(peer), QUALITY_EVERY_MS);
-    this.to("open");
+    return peer;
   }
 
   private async negotiate(peer: RTCPeerConnection, iceRestart: boolean): Promise<void> {
@@ -234,14 +267,31 @@ export class Line {
         await this.negotiate(peer, true);
       }
     } catch (error) {
-      if (error instanceof Refusal && error.answered) {
-        this.gone();
-        this.handlers.failed(error);
-      } else if (this.peer) {
-        this.renewTimer = window.setTimeout(() => void this.renew(), RENEW_PAUSE_MS);
-      }
+      this.notRenewed(error);
     } finally {
       this.renewing = false;
+    }
+  }
+
+  private async rebuild(): Promise<void> {
+    if (!this.peer || this.renewing) return;
+    this.renewing = true;
+    try {
+      await this.connect();
+      this.handlers.state("open", {});
+    } catch (error) {
+      this.notRenewed(error);
+    } finally {
+      this.renewing = false;
+    }
+  }
+
+  private notRenewed(error: unknown): void {
+    if (error instanceof Refusal && error.answered) {
+      this.gone();
+      this.handlers.failed(error);
+    } else if (this.peer) {
+      this.renewTimer = window.setTimeout(() => void this.renew(), RENEW_PAUSE_MS);
     }
   }
 

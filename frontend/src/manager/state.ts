@@ -14,6 +14,7 @@ export interface HandOver {
   answered_at: string | null;
   completed_at: string | null;
   attempt: string;
+  node: string;
   campaign: { id: string; name: string };
   operator_name: string;
   contact: { id: string; name: string; timezone: string; columns: Column[] };
@@ -25,7 +26,7 @@ export interface HandOver {
 export interface ManagerState {
   last_event: number;
   now: number;
-  line: { id: string; state: string } | null;
+  line: { id: string; state: string; node: string } | null;
   handovers: HandOver[];
 }
 
@@ -40,6 +41,11 @@ export function endingOf(event: string): string | undefined {
 /** The hand-over that matters now: the one that is answered, else the latest that rings. */
 export function currentOf(state: ManagerState): HandOver | undefined {
   return state.handovers.find((handover) => handover.answered_at) ?? state.handovers[0];
+}
+
+/** Whether a line must be opened anew before this hand-over can be answered with it. */
+export function isElsewhere(handover: HandOver, line: ManagerState["line"]): boolean {
+  return handover.state === "ringing" && line !== null && line.node !== handover.node;
 }
 
 export function modeOf(handover: HandOver | undefined, line: LineState, ending: string): Mode {

@@ -186,7 +186,8 @@ export class Console {
     // while the line is being opened anew, the end of the former one is no news
     if (event.name === "line.closed" && this.line.state !== "open") return;
     const reason = String(event.payload["reason"] ?? "");
-    if (event.name === "line.taken_over") {
+    if (event.name === "line.leaving") void this.line.move();
+    else if (event.name === "line.taken_over") {
       this.line.takenOver();
       this.strip.trouble("line", say("trouble_taken_over"));
     } else if (event.name === "line.closed" && reason !== "by_person") {

@@ -32,7 +32,7 @@ class EngineConfig:
     connect_timeout_s: int = 30  # from a browser's offer to a finished DTLS handshake
     consent_timeout_s: int = 15  # RFC 7675
     stalled_after_ms: int = 2000  # nothing has come from a leg that is up: LegMediaStalled
-    orphan_limit_s: int = 900  # without any client for so long: all legs are hung up
+    orphan_limit_s: int = 900  # nobody has controlled it for so long: all legs are hung up
     stats_interval_s: int = 5
 
     def __post_init__(self) -> None:

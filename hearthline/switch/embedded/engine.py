@@ -348,10 +348,12 @@ class EmbeddedSwitch:
         if found is not None:
             self._end(found, cause, Party.LOCAL)
 
-    def hang_up_all(self) -> None:
-        """The orphan limit has passed: end every leg."""
-        for leg in list(self._legs.values()):
+    def hang_up_all(self) -> int:
+        """The orphan limit has passed: end every leg. Returns how many there were."""
+        legs = list(self._legs.values())
+        for leg in legs:
             self._end(leg, _TIMER, Party.SWITCH)
+        return len(legs)
 
     # --- arrangements -------------------------------------------------------------------------------------------------
 

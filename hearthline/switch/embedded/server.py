@@ -1,7 +1,8 @@
 """The engine behind a Unix socket: requests in, replies and events out (the protocol is in `wire.py`).
 
-Calls outlive their controller: when the last client is gone everything goes on, bounded by each leg's maximum duration
-and, when nobody has come back for `orphan_limit_s`, by hanging up all legs.
+Calls outlive their controller: when nobody controls the switch everything goes on, bounded by each leg's maximum duration
+and, when nobody has asked for anything for `orphan_limit_s`, by hanging up all legs. A controller that hangs has a
+connection and asks for nothing; whoever only looks at the load controls nothing.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ _MAX_CLIENTS = 32
 _MAX_REQUESTS = 128  # of one client, at the same time
 _MAX_UNSENT = 16 << 20  # bytes waiting for a client that does not read
 _HELLO_S = 30.0  # a connection that says nothing for so long is closed
+_NO_CONTROL = frozenset({"load"})  # what a probe of the engine's health asks
 
 
 class _Client:
@@ -106,6 +108,8 @@ class _Client:
 
     async def _answer(self, number: int, message: dict[str, Any]) -> None:
         method = message.get("method")
+        if method not in _NO_CONTROL:
+            self._server.heard()
         if not isinstance(method, str) or method not in wire.METHODS:
             self._refuse(number, SwitchErrorCode.BAD_REQUEST, "The switch has no such method.")
             return
@@ -139,7 +143,8 @@ class EngineServer:
         self._path = path
         self._server: asyncio.Server | None = None
         self._clients: set[_Client] = set()
-        self._orphaned: asyncio.TimerHandle | None = None
+        self._heard_at = 0.0  # when somebody last controlled the switch, by the loop's clock
+        self._watch: asyncio.TimerHandle | None = None
 
     async def start(self) -> None:
         """Listen, with mode 0600. OSError when the path cannot be had or another engine listens there."""
@@ -149,10 +154,15 @@ class EngineServer:
             self._server = await asyncio.start_unix_server(self._connected, self._path, limit=wire.MAX_FRAME + 16)
         finally:
             os.umask(former)
+        self.heard()
+        self._look_for_control()
+
+    def heard(self) -> None:
+        self._heard_at = asyncio.get_running_loop().time()
 
     async def close(self) -> None:
-        if self._orphaned is not None:
-            self._orphaned.cancel()
+        if self._watch is not None:
+            self._watch.cancel()
         if self._server is not None:
             self._server.close()
         for client in list(self._clients):
@@ -169,24 +179,20 @@ class EngineServer:
             client.close()
             return
         self._clients.add(client)
-        if self._orphaned is not None:
-            self._orphaned.cancel()
-            self._orphaned = None
         try:
             await client.serve()
         except TimeoutError:
             log.info("engine: a connection that said nothing is closed")
         finally:
             self._clients.discard(client)
-            if not any(one.greeted for one in self._clients) and self._orphaned is None:
-                limit = self.engine.config.orphan_limit_s
-                self._orphaned = asyncio.get_running_loop().call_later(limit, self._nobody_came)
 
-    def _nobody_came(self) -> None:
-        self._orphaned = None
-        if not any(client.greeted for client in self._clients):
-            log.error("engine: nobody has controlled this switch for too long; all legs are hung up")
-            self.engine.hang_up_all()
+    def _look_for_control(self) -> None:
+        loop, limit = asyncio.get_running_loop(), self.engine.config.orphan_limit_s
+        self._watch = loop.call_later(min(limit, 1.0), self._look_for_control)
+        if loop.time() - self._heard_at > limit:
+            self.heard()  # said and done once, then again only after the same time
+            if self.engine.hang_up_all():
+                log.error("engine: nobody has controlled this switch for too long; all legs are hung up")
 
 
 def _clear_stale(path: Path) -> None:

@@ -9,8 +9,9 @@ from django.http import HttpRequest
 
 from hearthline.calls import commands
 from hearthline.calls.handover_notes import save_manager_notes
-from hearthline.web.commands import json_command, key_of, least_loaded_node, send, text_of
-from hearthline.web.manager.taker import taker_of
+from hearthline.calls.nodes import node_for_line, node_for_new_line
+from hearthline.web.commands import json_command, key_of, send, text_of
+from hearthline.web.manager.taker import Taker, taker_of
 
 LONGEST_OFFER = 64_000
 Body = dict[str, Any]
@@ -29,7 +30,11 @@ def open_line(request: HttpRequest, body: Body, guest: uuid.UUID | None = None) 
         line=text_of(body, "line", 40),
         handover=str(taker.guest.pk) if taker.guest is not None else "",
     )
-    return send(handover.attempt.node_id if handover is not None else least_loaded_node(), command)
+    return send(handover.attempt.node_id if handover is not None else _node_for(taker), command)
+
+
+def _node_for(taker: Taker) -> str:
+    return node_for_line(taker.user) if taker.user is not None else node_for_new_line()
 
 
 @json_command

@@ -8,16 +8,16 @@ from typing import Any
 from django.http import HttpRequest
 from django.utils.translation import gettext as _
 
-from hearthline.calls import commands, selectors
+from hearthline.calls import commands
 from hearthline.calls.gates import attempt_for_operator, line_for_person
 from hearthline.calls.models import Attempt, LineState
+from hearthline.calls.nodes import node_for_line
 from hearthline.dialing.models import Assignment, AssignmentState
 from hearthline.lib.errors import ConflictError, InvalidInputError
 from hearthline.people.models import User
 from hearthline.web.commands import (
     json_command,
     key_of,
-    least_loaded_node,
     operator_of,
     send,
     send_to_call,
@@ -38,7 +38,7 @@ def open_line(request: HttpRequest, body: dict[str, Any]) -> dict[str, Any]:
         offer=text_of(body, "offer", LONGEST_OFFER),
         line=text_of(body, "line", 40),
     )
-    return send(selectors.node_of(user=operator) or least_loaded_node(), command)
+    return send(node_for_line(operator), command)
 
 
 @json_command

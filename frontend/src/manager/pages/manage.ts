@@ -8,7 +8,7 @@ import { byId } from "../../net/parts.ts";
 import { get, post, Refusal } from "../../net/post.ts";
 import { loadTexts, readJson, say } from "../../net/texts.ts";
 import * as desk from "../desk.ts";
-import { currentOf, endingOf, type HandOver, type ManagerState, type Mode, modeOf } from "../state.ts";
+import { currentOf, endingOf, type HandOver, isElsewhere, type ManagerState, type Mode, modeOf } from "../state.ts";
 
 interface Settings {
   guest: boolean;
@@ -35,6 +35,7 @@ let stream: EventStream | undefined;
 let clockSkewMs = 0;
 let refreshing: Promise<void> | undefined;
 let refreshAgain = false;
+let moving: Promise<void> | undefined;
 
 /** This tab's line, also after a reload; one that is open on another page is left there until it is asked for here. */
 function ownLine(state: Partial<ManagerState>): string {
@@ -101,6 +102,7 @@ function notifyOutside(): void {
 function take(state: ManagerState): void {
   clockSkewMs = state.now * 1000 - Date.now();
   const current = currentOf(state);
+  if (current && isElsewhere(current, state.line) && state.line?.id === line.id) moving ??= moveLine();
   if (current) {
     if (current.id !== handover?.id) ending = "";
     handover = current;
@@ -108,6 +110,12 @@ function take(state: ManagerState): void {
     ending = "ended"; // it ended while this page was away
   }
   render();
+}
+
+/** A call's legs are on one switch: while it rings, a line that is open on another node is opened anew on the call's. */
+async function moveLine(): Promise<void> {
+  await line.move();
+  moving = undefined;
 }
 
 /** Read the whole state again; calls made meanwhile are answered by one more reading. */
@@ -150,7 +158,8 @@ function heard(event: ExchangeEvent): void {
     handover.draft = { fields: { ...payload.fields }, notes: payload.notes ?? "" };
     desk.showDraft(handover);
   } else if (payload.line === line.id && line.id && line.state !== "opening") {
-    if (event.name === "line.taken_over") {
+    if (event.name === "line.leaving") void line.move();
+    else if (event.name === "line.taken_over") {
       line.takenOver();
       desk.trouble(say("trouble_taken_over"));
     } else if (event.name === "line.closed") line.gone();
@@ -184,7 +193,20 @@ async function openLine(): Promise<boolean> {
 
 async function answer(): Promise<void> {
   const ringing = handover;
-  if (ringing && (await openLine())) await send("answer", { handover: ringing.id, line: line.id });
+  await moving;
+  if (ringing && (await openLine())) await sendAnswer({ handover: ringing.id, line: line.id });
+}
+
+async function sendAnswer(body: { handover: string; line: string }): Promise<void> {
+  desk.trouble("");
+  try {
+    await post(address("answer"), body);
+  } catch (error) {
+    if (!(error instanceof Refusal) || error.code !== "line_elsewhere") return report(error);
+    await line.move();
+    return send("answer", { ...body, line: line.id });
+  }
+  await refresh();
 }
 
 function primary(): void {

@@ -1,0 +1,140 @@
+"""Nodes as pages and commands see them: which are alive, which takes a new line, which is being emptied.
+
+Heartbeats are written and judged by the database's clock, so that hosts need not agree on the time.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from datetime import timedelta
+
+from django.conf import settings
+from django.db.models import Count, F, Q, QuerySet
+from django.db.models.functions import Now
+from django.utils.translation import gettext_lazy as _
+
+from hearthline.calls.call_state import LIVE
+from hearthline.calls.models import Attempt, HandOver, Line, LineState, Node
+from hearthline.lib.errors import UnavailableError
+from hearthline.people.models import User
+
+MOST_NODES = 1_000
+_LIVE_PHASES = frozenset(phase.value for phase in LIVE)
+
+
+class NoNodeError(UnavailableError):
+    """No node is alive that takes new lines."""
+
+    code = "no_node"
+
+
+class NodesFullError(UnavailableError):
+    """Every node that takes new lines has as much as it can carry well."""
+
+    code = "nodes_full"
+
+
+@dataclass(frozen=True, slots=True)
+class NodeView:
+    name: str
+    engine: str
+    alive: bool
+    draining: bool
+    full: str  # why it takes no new lines: "legs", "late", "cpu", "switch"; empty: it does
+    calls: int
+    lines: int
+    legs: int | None
+    cpu_percent: float | None
+    late_tick_percent: float | None
+
+
+def fresh() -> Q:
+    """Nodes heard of within `node_silent_s`."""
+    return Q(heartbeat_at__gt=Now() - timedelta(seconds=settings.HEARTHLINE.node_silent_s))
+
+
+def node_for_line(user: User) -> str:
+    """Where this person's line is opened, or renewed. Raises NoNodeError and NodesFullError."""
+    current = Line.objects.filter(user=user).exclude(state=LineState.CLOSED).values_list("node_id", flat=True).first()
+    if current is not None and _stays(current, user):
+        return current
+    return node_for_new_line()
+
+
+def _stays(node: str, user: User) -> bool:
+    row = Node.objects.filter(fresh(), pk=node).values_list("draining", flat=True).first()
+    if row is None:  # silent: the line is opened elsewhere, if there is an elsewhere
+        return not Node.objects.filter(fresh(), draining=False).exists()
+    return not row or in_a_call(user) or not Node.objects.filter(fresh(), draining=False).exists()
+
+
+def in_a_call(user: User) -> bool:
+    """As its operator, or as the manager who took it."""
+    return (
+        Attempt.objects.filter(operator=user, operator_left_at=None).exists()
+        or HandOver.objects.filter(manager__user=user, ended_at=None, answered_at__isnull=False).exists()
+    )
+
+
+def node_for_new_line() -> str:
+    """The node with the fewest legs of those that take new lines. Raises NoNodeError and NodesFullError."""
+    nodes = list(Node.objects.filter(fresh(), draining=False)[:MOST_NODES])
+    if not nodes:
+        if not Node.objects.exists():
+            return str(settings.HEARTHLINE.node)  # the first start: call control is about to announce itself
+        raise NoNodeError(_("The exchange's telephone part does not answer. Wait a few seconds and try again."))
+    free = [node for node in nodes if not node.load.get("full")]
+    # lines that were opened since the last heartbeat are not in its count of legs yet
+    opened = Counter(
+        Line.objects.filter(node__in=free, opened_at__gt=F("node__heartbeat_at"))
+        .exclude(state=LineState.CLOSED)
+        .values_list("node_id", flat=True)
+    )
+    legs = {node.name: node.load.get("legs", 0) + opened[node.name] for node in free}
+    room = [
+        node.name for node in free if legs[node.name] < node.load.get("most_legs", settings.HEARTHLINE.node_most_legs)
+    ]
+    if not room:
+        raise NodesFullError(_("The exchange is full at the moment. You are in line for the next free place."))
+    return min(room, key=lambda name: (legs[name], name))
+
+
+def all_nodes() -> list[NodeView]:
+    """In the order of their names."""
+    nodes = Node.objects.order_by("name").annotate(
+        alive=Count("pk", filter=fresh()),
+        open_lines=Count("lines", filter=~Q(lines__state=LineState.CLOSED), distinct=True),
+    )
+    calls = Counter(_live_calls().values_list("node_id", flat=True))
+    return [
+        NodeView(
+            name=node.name,
+            engine=node.engine,
+            alive=bool(node.alive),
+            draining=node.draining,
+            full=str(node.load.get("full", "")),
+            calls=calls[node.name],
+            lines=node.open_lines,
+            legs=node.load.get("legs"),
+            cpu_percent=node.load.get("cpu_percent"),
+            late_tick_percent=node.load.get("late_tick_percent"),
+        )
+        for node in nodes[:MOST_NODES]
+    ]
+
+
+def set_draining(name: str, *, draining: bool) -> bool:
+    """False when there is no such node."""
+    return Node.objects.filter(pk=name).update(draining=draining) == 1
+
+
+def what_is_left(name: str) -> tuple[int, int]:
+    """(calls, lines) on this node."""
+    lines = Line.objects.filter(node=name).exclude(state=LineState.CLOSED)
+    return _live_calls().filter(node=name).count(), lines.count()
+
+
+def _live_calls() -> QuerySet[Attempt]:
+    """Calls with audio: a wrap-up needs no switch."""
+    return Attempt.objects.filter(phase__in=_LIVE_PHASES)
