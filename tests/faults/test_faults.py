@@ -1,0 +1,118 @@
+"""What dies, hangs or is cut off in mid-call. Afterwards: the call that could survive did, the operator goes on within the
+documented bound, and the books are sound (the `hosts` fixture looks after each test)."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+import pytest
+
+from tests.faults.people import Operator
+from tests.faults.processes import LOST_S, Hosts, wait_for
+
+pytestmark = [pytest.mark.postgres, pytest.mark.slow, pytest.mark.timeout(100)]
+
+UNTIL_TAKEN_OVER_S = LOST_S + 6  # lost, found lost at the next look, and one look more
+
+
+def node_of(hosts: Hosts, attempt: str) -> str:
+    return str(hosts.attempt(attempt)["node_id"])
+
+
+async def test_call_control_is_killed(hosts: Hosts, operator: Operator) -> None:
+    call = await operator.talk()
+    part = hosts[f"callcontrol-{node_of(hosts, call)}"]
+    part.kill()
+    await operator.hears_the_contact()
+    part.start()
+    await operator.hang_up()
+    assert hosts.attempt(call)["ended_by"] == "operator"
+    await operator.wrap_up()
+
+
+async def test_web_is_killed(hosts: Hosts, operator: Operator) -> None:
+    call = await operator.talk()
+    hosts["web"].kill()
+    await operator.hears_the_contact()
+    hosts["web"].start()
+    await operator.hang_up()
+    assert hosts.attempt(call)["ended_by"] == "operator"
+    await operator.wrap_up()
+
+
+async def test_the_worker_is_killed(hosts: Hosts, operator: Operator) -> None:
+    await operator.talk()
+    hosts["worker"].kill()
+    await operator.hang_up()
+    await operator.wrap_up()
+    hosts.manage("from hearthline.ledger.tasks import mature_pay; mature_pay.enqueue()")
+    waiting = "SELECT 1 FROM django_tasks_database_dbtaskresult WHERE status IN ('READY', 'RUNNING')"
+    assert hosts.rows(waiting)
+    hosts["worker"].start()
+    await asyncio.to_thread(wait_for, lambda: not hosts.rows(waiting), "the task that waited")
+
+
+async def test_redis_is_killed(hosts: Hosts, operator: Operator) -> None:
+    call = await operator.talk()
+    hosts.redis.kill()
+    await operator.hears_the_contact()
+    began = time.monotonic()
+    state = await operator.session.get_json("/work/shift/state/")
+    assert state["call"]["phase"] == "talking"
+    assert time.monotonic() - began < 5, "a page waits for Redis"
+    await asyncio.to_thread(hosts.redis.start)
+    await operator.hang_up()
+    assert hosts.attempt(call)["ended_by"] == "operator"
+    await operator.wrap_up()
+
+
+async def test_an_engine_is_killed(hosts: Hosts, operator: Operator) -> None:
+    call = await operator.talk()
+    engine = hosts[f"engine-{node_of(hosts, call)}"]
+    engine.kill()
+    engine.start()
+    await operator.until_phase("wrap_up")
+    row = hosts.attempt(call)
+    assert (row["ended_by"], row["cause"]) == ("switch", 41)
+    await operator.wrap_up()
+    await operator.open_line()
+    await operator.talk()
+    await operator.hang_up()
+    await operator.wrap_up()
+
+
+async def test_a_node_never_comes_back_and_another_takes_over(hosts: Hosts, operator: Operator) -> None:
+    call = await operator.talk()
+    lost = node_of(hosts, call)
+    hosts[f"callcontrol-{lost}"].kill()
+    hosts[f"engine-{lost}"].kill()
+    await operator.until_phase("wrap_up", within_s=UNTIL_TAKEN_OVER_S)
+    row = hosts.attempt(call)
+    assert (row["node_id"] != lost, row["ended_by"], row["cause"]) == (True, "switch", 41)
+    assert not hosts.rows("SELECT 1 FROM calls_line WHERE node_id = %s AND state <> 'closed'", lost)
+    await operator.wrap_up()
+    await operator.open_line()
+    again = await operator.talk()
+    assert node_of(hosts, again) != lost
+    await operator.hang_up()
+    await operator.wrap_up()
+
+
+async def test_a_node_hangs_is_replaced_and_settles_nothing_when_it_wakes_up(hosts: Hosts, operator: Operator) -> None:
+    call = await operator.talk()
+    hung = node_of(hosts, call)
+    part = hosts[f"callcontrol-{hung}"]
+    part.freeze()
+    await operator.until_phase("wrap_up", within_s=UNTIL_TAKEN_OVER_S)
+    await operator.wrap_up()
+    before = hosts.attempt(call)
+    part.thaw()
+    assert await asyncio.to_thread(part.ends, 20) == 1
+    assert hosts.attempt(call) == before
+    part.start()
+    await asyncio.to_thread(wait_for, lambda: hosts.ready(hung), "the node to be back")
+    await operator.open_line()
+    await operator.talk()
+    await operator.hang_up()
+    await operator.wrap_up()
