@@ -24,10 +24,31 @@ class PostgresMissingError(Exception):
     """No PostgreSQL on this machine: `apt install postgresql`."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Server:
     port: int
     programs: Path  # psql, pgbench, ...
+    folder: Path
+    command: list[str | Path]
+    identity: dict[str, Any]
+    process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        self.process = subprocess.Popen(
+            self.command, cwd=self.folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, **self.identity
+        )
+        _wait_until_ready(self.programs, self.port, self.process)
+
+    def kill(self) -> None:
+        """kill -9; the processes of its connections end when they see it."""
+        assert self.process is not None
+        self.process.kill()
+        self.process.wait(10)
+
+    def stop(self) -> None:
+        if self.process is not None and self.process.poll() is None:
+            self.process.send_signal(2)  # SIGINT: "fast" shutdown
+            self.process.wait(timeout=30)
 
     def database(self, name: str) -> dict[str, object]:
         """Django's settings for a database of it, as the exchange makes them."""
@@ -50,7 +71,7 @@ def running(*, durable: bool = False) -> Iterator[Server]:
     found = programs()
     identity = _somebody()
     folder = Path(tempfile.mkdtemp(prefix="hearthline-postgres-"))
-    process: subprocess.Popen[bytes] | None = None
+    server: Server | None = None
     try:
         if identity:
             os.chown(folder, *identity)
@@ -65,19 +86,13 @@ def running(*, durable: bool = False) -> Iterator[Server]:
         )
         port = _free_port()
         settings = [*_SETTINGS, f"port={port}", f"unix_socket_directories={folder}", *(() if durable else _QUICK)]
-        process = subprocess.Popen(
-            [found / "postgres", "-D", data, *(part for s in settings for part in ("-c", s))],
-            cwd=folder,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            **as_somebody,
-        )
-        _wait_until_ready(found, port, process)
-        yield Server(port, found)
+        command = [found / "postgres", "-D", data, *(part for s in settings for part in ("-c", s))]
+        server = Server(port, found, folder, command, as_somebody)
+        server.start()
+        yield server
     finally:
-        if process is not None:
-            process.send_signal(2)  # SIGINT: "fast" shutdown
-            process.wait(timeout=30)
+        if server is not None:
+            server.stop()
         shutil.rmtree(folder, ignore_errors=True)
 
 

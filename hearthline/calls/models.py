@@ -140,6 +140,17 @@ class Line(models.Model):
         return str(self.id)
 
 
+class LineWait(models.Model):
+    """An operator who waits for a place on a node. A page asks again every few seconds; who asks no more has left the line."""
+
+    user = models.OneToOneField(User, primary_key=True, on_delete=models.CASCADE, related_name="+")
+    since = models.DateTimeField()
+    seen_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return str(self.pk)
+
+
 class Attempt(models.Model):
     """One try to reach a contact, with its evidence. `id` is also the id of the contact's first leg at the switch; when its
     trunk fails, the attempt goes on over another one with a leg of its own (`TrunkCall`).

@@ -15,11 +15,14 @@ from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
 from hearthline.calls.call_state import LIVE
-from hearthline.calls.models import Attempt, HandOver, Line, LineState, Node
+from hearthline.calls.models import Attempt, HandOver, Line, LineState, LineWait, Node
+from hearthline.lib import clock
 from hearthline.lib.errors import UnavailableError
 from hearthline.people.models import User
 
 MOST_NODES = 1_000
+WAIT_KEPT = timedelta(seconds=20)  # for so long the place in line of a page that does not ask is kept
+AT_ONCE_AFTER_WAITING = 3  # lines on one node, of those who waited
 _LIVE_PHASES = frozenset(phase.value for phase in LIVE)
 
 
@@ -84,6 +87,43 @@ def node_for_new_line() -> str:
         if not Node.objects.exists():
             return str(settings.HEARTHLINE.node)  # the first start: call control is about to announce itself
         raise NoNodeError(_("The exchange's telephone part does not answer. Wait a few seconds and try again."))
+    room = _room(nodes)
+    if not room:
+        raise NodesFullError(_("The exchange is full at the moment. Try again in a minute."))
+    return min(room, key=lambda name: (-room[name], name))
+
+
+def operators_turn(operator: User) -> str:
+    """As `node_for_line`; but while the nodes are full, or others have waited longer, the operator stands in line, and the
+    error says where: {"position": 1 for the next}. Asking again keeps the place for `WAIT_KEPT`."""
+    if Line.objects.filter(user=operator).exclude(state=LineState.CLOSED).exists() or in_a_call(operator):
+        return node_for_line(operator)
+    nodes = list(Node.objects.filter(fresh(), draining=False)[:MOST_NODES])
+    if not nodes:
+        return node_for_new_line()
+    now = clock.now()
+    LineWait.objects.filter(seen_at__lt=now - WAIT_KEPT).delete()
+    own = LineWait.objects.filter(user=operator).values_list("since", flat=True).first()
+    ahead = LineWait.objects.filter(since__lt=own or now).exclude(user=operator).count()
+    room = _room(nodes)
+    if not ahead and own is None and room:
+        return min(room, key=lambda name: (-room[name], name))
+    # a node that has just found some calm is filled again by and by, not by everybody at once
+    if ahead < sum(min(places, AT_ONCE_AFTER_WAITING) for places in room.values()):
+        LineWait.objects.filter(user=operator).delete()
+        return min(room, key=lambda name: (-room[name], name))
+    LineWait.objects.update_or_create(
+        user=operator, defaults={"seen_at": now}, create_defaults={"seen_at": now, "since": now}
+    )
+    raise NodesFullError(
+        _("The exchange is full at the moment. You are number %(position)s in line; your line opens by itself.")
+        % {"position": ahead + 1},
+        position=ahead + 1,
+    )
+
+
+def _room(nodes: list[Node]) -> dict[str, int]:
+    """How many more legs each of the nodes takes; those that take none are left out."""
     free = [node for node in nodes if not node.load.get("full")]
     # lines that were opened since the last heartbeat are not in its count of legs yet
     opened = Counter(
@@ -91,13 +131,13 @@ def node_for_new_line() -> str:
         .exclude(state=LineState.CLOSED)
         .values_list("node_id", flat=True)
     )
-    legs = {node.name: node.load.get("legs", 0) + opened[node.name] for node in free}
-    room = [
-        node.name for node in free if legs[node.name] < node.load.get("most_legs", settings.HEARTHLINE.node_most_legs)
-    ]
-    if not room:
-        raise NodesFullError(_("The exchange is full at the moment. You are in line for the next free place."))
-    return min(room, key=lambda name: (legs[name], name))
+    room = {
+        node.name: node.load.get("most_legs", settings.HEARTHLINE.node_most_legs)
+        - node.load.get("legs", 0)
+        - opened[node.name]
+        for node in free
+    }
+    return {name: places for name, places in room.items() if places > 0}
 
 
 def all_nodes() -> list[NodeView]:

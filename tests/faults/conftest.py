@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
-from pathlib import Path
 
 import pytest
 import pytest_asyncio
@@ -19,8 +18,7 @@ def running_hosts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hosts]:
     folder = tmp_path_factory.mktemp("faults")
     try:
         with postgresql.running() as database, redis_server.running() as redis:
-            url = f"postgresql://hearthline@127.0.0.1:{database.port}/postgres"
-            hosts = Hosts(folder, url, redis)
+            hosts = Hosts(folder, database, redis)
             try:
                 hosts.start(folder / "sounds")
                 yield hosts

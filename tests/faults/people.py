@@ -79,9 +79,13 @@ class Operator:
         await self.until_phase("wrap_up")
         await self.insist(
             lambda: self.session.command(
-                "/work/shift/wrap-up/", attempt=self.attempt, fence=self.fence, disposition=disposition, fields={},
+                "/work/shift/wrap-up/",
+                attempt=self.attempt,
+                fence=self.fence,
+                disposition=disposition,
+                fields={},
                 notes="",
-            )  # fmt: skip
+            )
         )
 
     async def leave(self) -> None:
@@ -100,7 +104,12 @@ class Operator:
                 try:
                     reply: dict[str, Any] = await work()
                 except (RefusedError, OSError) as refused:
-                    if isinstance(refused, RefusedError) and refused.code not in ("unavailable", "no_node", "not_json", "status"):
+                    if isinstance(refused, RefusedError) and refused.code not in (
+                        "unavailable",
+                        "no_node",
+                        "not_json",
+                        "status",
+                    ):
                         raise
                     await asyncio.sleep(0.2)
                 else:

@@ -20,7 +20,8 @@ from typing import Any, TypeVar
 import psycopg
 from psycopg.rows import dict_row
 
-from tests import redis_server
+from tests import postgresql, redis_server
+from tests.faults.relay import Cable
 
 ROOT = Path(__file__).resolve().parents[2]
 T = TypeVar("T")
@@ -28,7 +29,7 @@ T = TypeVar("T")
 # The documented bounds, small enough to wait for.
 SETTINGS = {
     "reconcile_every_s": "1", "node_silent_s": "4", "node_lost_after_s": "9", "line_grace_s": "4",
-    "ring_timeout_s": "15", "secret_key": "the same on every host of this exchange",
+    "ring_timeout_s": "15", "node_full_late_percent": "100", "node_full_cpu_percent": "1000", "secret_key": "the same on every host of this exchange",
 }  # fmt: skip
 LOST_S = 9.0
 
@@ -110,10 +111,12 @@ class Part:
 class Hosts:
     """Two nodes, a web process, a worker, a provider of robots; PostgreSQL and Redis are given."""
 
-    def __init__(self, folder: Path, database_url: str, redis: redis_server.Server) -> None:
+    def __init__(self, folder: Path, database: postgresql.Server, redis: redis_server.Server) -> None:
         self.folder = folder
-        self.database_url = database_url
+        self.database_url = f"postgresql://hearthline@127.0.0.1:{database.port}/postgres"
+        self.database = database
         self.redis = redis
+        self.cable = Cable(redis.port)  # between the web process and Redis
         self.log: list[str] = []
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
@@ -122,7 +125,11 @@ class Hosts:
             own = self.environment(name, node=name, media_port=str(free_port(socket.SOCK_DGRAM)))
             self._part(f"engine-{name}", ["hearthline", "engine"], own)
             self._part(f"callcontrol-{name}", ["hearthline", "callcontrol"], own)
-        self._part("web", ["hearthline", "web", "--port", str(self.port)], self.environment("web"))
+        self._part(
+            "web",
+            ["hearthline", "web", "--port", str(self.port)],
+            self.environment("web", redis_url=f"redis://127.0.0.1:{self.cable.port}/0"),
+        )
         self._part("worker", ["hearthline", "worker"], self.environment("worker"))
 
     def environment(self, host: str, **settings: str) -> dict[str, str]:
@@ -145,15 +152,13 @@ class Hosts:
     # --- start and stop -----------------------------------------------------------------------------------------------
 
     def start(self, sounds: Path) -> None:
-        t=time.monotonic(); provider = self._start_provider(sounds); print("prov", time.monotonic()-t)
-        self.run("migrate"); print("migr", time.monotonic()-t)
+        provider = self._start_provider(sounds)
+        self.run("migrate")
         self._seed(provider)
-        print("seed", time.monotonic()-t)
         for part in self.parts.values():
             part.start()
         wait_for(self.web_answers, f"the web process\n{self.said()}", timeout_s=30)
         wait_for(lambda: self.ready("a") and self.ready("b"), "both nodes", timeout_s=30)
-        print("nodes", time.monotonic()-t)
 
     def _start_provider(self, sounds: Path) -> int:
         config = self.folder / "robots.json"
@@ -165,7 +170,9 @@ class Hosts:
         provider = Part("provider", arguments, dict(os.environ), self.log)
         provider.start()
         self.provider = provider
-        ready = wait_for(lambda: next((x for x in self.log if x.startswith('provider: {"ready"')), None), "the robots", timeout_s=60)
+        ready = wait_for(
+            lambda: next((x for x in self.log if x.startswith('provider: {"ready"')), None), "the robots", timeout_s=60
+        )
         return int(json.loads(ready.partition(" ")[2])["port"])
 
     def _seed(self, port: int) -> None:
@@ -179,13 +186,16 @@ class Hosts:
             check=True, stdout=subprocess.DEVNULL, timeout=60,
         )  # fmt: skip
         self.manage(
-            "from tests.e2e.seed import person\nfor n in range(20): "
-            "person(f'operator{n}@example.org', f'Operator {n}', 'operator', spoken_languages=['ru', 'en'])"
+            "from hearthline.people.models import User\n"
+            "known = User.objects.get(email='operator@example.org')\n"  # one slow hash is enough
+            "User.objects.bulk_create(User(email=f'operator{n}@example.org', name=f'Operator {n}', role='operator',"
+            " language='en', spoken_languages=['ru', 'en'], password=known.password) for n in range(20))"
         )
 
     def stop(self) -> None:
         for part in [*self.parts.values(), self.provider]:
             part.stop()
+        self.cable.close()
 
     def ensure_running(self) -> None:
         """What the former test left dead is started again."""

@@ -8,6 +8,7 @@ import time
 
 import pytest
 
+from hearthline.demo.session import RefusedError
 from tests.faults.people import Operator
 from tests.faults.processes import LOST_S, Hosts, wait_for
 
@@ -65,6 +66,57 @@ async def test_redis_is_killed(hosts: Hosts, operator: Operator) -> None:
     await operator.hang_up()
     assert hosts.attempt(call)["ended_by"] == "operator"
     await operator.wrap_up()
+
+
+async def test_the_network_between_web_and_redis_is_cut(hosts: Hosts, operator: Operator) -> None:
+    call = await operator.talk()
+    hosts.cable.cut()
+    try:
+        began = time.monotonic()
+        await operator.session.get_json("/work/shift/state/")
+        with pytest.raises(RefusedError) as refused:
+            await operator.session.command("/work/call/hold/", attempt=call, on=True)
+        assert refused.value.code == "unavailable"
+        assert time.monotonic() - began < 15
+        await operator.hears_the_contact()
+    finally:
+        hosts.cable.mend()
+    operator.heard.clear()
+    await operator.hang_up()
+    assert (await operator.told("call.ended", call))["by"] == "operator"
+    await operator.wrap_up()
+
+
+async def test_postgresql_is_killed(hosts: Hosts, operator: Operator) -> None:
+    call = await operator.talk()
+    hosts.database.kill()
+    await operator.hears_the_contact()
+    await asyncio.to_thread(hosts.database.start)
+    await operator.hang_up()
+    assert hosts.attempt(call)["ended_by"] == "operator"
+    await operator.wrap_up()
+
+
+async def test_a_node_is_emptied_and_nobody_notices(hosts: Hosts, operator: Operator) -> None:
+    call = await operator.talk()
+    drained = node_of(hosts, call)
+    said = await asyncio.to_thread(hosts.run, "node", "drain", drained, "--timeout", "1", status=1)
+    assert f"{drained}: 1 calls" in said
+    try:
+        await operator.hears_the_contact()
+        await operator.hang_up()
+        await operator.told("line.leaving")
+        await operator.open_line()
+        assert hosts.row("SELECT node_id FROM calls_line WHERE id = %s", operator.line)["node_id"] != drained
+        assert "is empty" in await asyncio.to_thread(hosts.run, "node", "drain", drained, "--timeout", "10")
+        await operator.wrap_up()
+        again = await operator.talk()
+        assert node_of(hosts, again) != drained
+        await operator.hang_up()
+        await operator.wrap_up()
+    finally:
+        await asyncio.to_thread(hosts.run, "node", "undrain", drained)
+    assert "ready" in await asyncio.to_thread(hosts.run, "node", "list")
 
 
 async def test_an_engine_is_killed(hosts: Hosts, operator: Operator) -> None:

@@ -24,6 +24,8 @@ const DISCONNECTED_MS = 1500;
 const RENEW_PAUSE_MS = 1500;
 const QUALITY_EVERY_MS = 2000;
 const CONNECT_MS = 15_000;
+const IN_LINE_MS = 3000;
+const PASSING = new Set(["unavailable", "no_node"]); // call control is starting again: what we have may well go on
 
 export class Line {
   id: string;
@@ -56,12 +58,27 @@ export class Line {
     this.to("opening");
     try {
       await this.takeMicrophone(deviceId);
-      await this.connect();
+      await this.connectInTurn();
     } catch (error) {
       this.drop();
       this.to("closed");
       if (error instanceof Refusal) this.handlers.failed(error);
       else this.handlers.trouble(troubleOf(error));
+    }
+  }
+
+  /** While the exchange is full the page stands in line: asking again keeps its place. Closing the line leaves it. */
+  private async connectInTurn(): Promise<void> {
+    for (;;) {
+      try {
+        return await this.connect();
+      } catch (error) {
+        if (!(error instanceof Refusal) || error.code !== "nodes_full") throw error;
+        this.dropPeer();
+        this.handlers.failed(error);
+        await new Promise((resolve) => window.setTimeout(resolve, IN_LINE_MS));
+        if (this.state !== "opening") return;
+      }
     }
   }
 
@@ -287,7 +304,8 @@ export class Line {
   }
 
   private notRenewed(error: unknown): void {
-    if (error instanceof Refusal && error.answered) {
+    const passing = error instanceof Refusal && PASSING.has(error.code);
+    if (error instanceof Refusal && error.answered && !passing) {
       this.gone();
       this.handlers.failed(error);
     } else if (this.peer) {

@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 from hearthline.calls import commands
 from hearthline.calls.gates import attempt_for_operator, line_for_person
 from hearthline.calls.models import Attempt, LineState
-from hearthline.calls.nodes import node_for_line
+from hearthline.calls.nodes import operators_turn
 from hearthline.dialing.models import Assignment, AssignmentState
 from hearthline.lib.errors import ConflictError, InvalidInputError
 from hearthline.people.models import User
@@ -38,7 +38,7 @@ def open_line(request: HttpRequest, body: dict[str, Any]) -> dict[str, Any]:
         offer=text_of(body, "offer", LONGEST_OFFER),
         line=text_of(body, "line", 40),
     )
-    return send(node_for_line(operator), command)
+    return send(operators_turn(operator), command)
 
 
 @json_command

@@ -55,7 +55,10 @@ const line = new Line(
     close: (id) => post<void>(address("close_line"), { line: id }, { keepalive: true }),
     state: (state) => {
       linePanel.state(state, line.muted);
-      if (state === "open") sessionStorage.setItem(OWN_LINE, line.id);
+      if (state === "open") {
+        sessionStorage.setItem(OWN_LINE, line.id);
+        desk.trouble("");
+      }
       render();
     },
     microphone: (media) => void linePanel.microphone(media),
