@@ -7,14 +7,12 @@ puts that codec first for it.
 from __future__ import annotations
 
 import asyncio
-import functools
 import logging
 import os
 import re
 import time
-from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from collections.abc import AsyncIterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, ParamSpec, TypeVar
 
 from hearthline.switch.embedded.browser import BrowserEnd, BrowserLeg
 from hearthline.switch.embedded.browser_sdp import OfferError
@@ -25,6 +23,7 @@ from hearthline.switch.embedded.ice import MediaPort
 from hearthline.switch.embedded.legs import GoneLegs, Leg
 from hearthline.switch.embedded.load import CpuMeter
 from hearthline.switch.embedded.mixer import MAX_TOGETHER, Mixer, Seat
+from hearthline.switch.embedded.port_errors import port_errors
 from hearthline.switch.embedded.recording import Recorder
 from hearthline.switch.embedded.rtp import digits_refused
 from hearthline.switch.embedded.sip import events as call_events
@@ -61,9 +60,6 @@ from hearthline.switch.port import (
 
 log = logging.getLogger(__name__)
 
-P = ParamSpec("P")
-R = TypeVar("R")
-
 _LEG_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _MAX_TAGS = 16
 _MAX_TAG_CHARS = 256
@@ -79,22 +75,6 @@ _BROWSER_ENDS = {
     BrowserEnd.NEVER_CAME: (_TIMER, Party.SWITCH),
     BrowserEnd.REFUSED: (_TEMPORARY, Party.SWITCH),
 }
-
-
-def _port_errors(method: Callable[P, Coroutine[Any, Any, R]]) -> Callable[P, Coroutine[Any, Any, R]]:
-    """Keep the port's promise that a method raises SwitchError and nothing else."""
-
-    @functools.wraps(method)
-    async def kept(*args: P.args, **kwargs: P.kwargs) -> R:
-        try:
-            return await method(*args, **kwargs)
-        except SwitchError:
-            raise
-        except Exception as error:
-            log.exception("engine: %s failed", method.__name__)
-            raise SwitchError(SwitchErrorCode.FAILED, f"The switch failed ({type(error).__name__}).") from error
-
-    return kept
 
 
 def _bad(message: str) -> SwitchError:
@@ -212,7 +192,7 @@ class EmbeddedSwitch:
     def _emit(self, event: SwitchEvent) -> None:
         self.log.append(event)
 
-    @_port_errors
+    @port_errors
     async def open_browser_leg(self, leg: LegId, offer: str, *, tags: dict[str, str] | None = None) -> str:
         if not isinstance(offer, str):
             raise _bad("An offer is text.")
@@ -247,7 +227,7 @@ class EmbeddedSwitch:
         except OfferError as error:
             raise SwitchError(SwitchErrorCode.BAD_OFFER, str(error)) from None
 
-    @_port_errors
+    @port_errors
     async def ring(
         self,
         leg: LegId,
@@ -340,7 +320,7 @@ class EmbeddedSwitch:
             self._stop_recorder(leg.seat)
             self._mixer.remove(leg.seat)
 
-    @_port_errors
+    @port_errors
     async def hang_up(self, leg: LegId, cause: int = _NORMAL) -> None:
         if not 1 <= cause <= 127:
             raise _bad("A Q.850 cause is a number from 1 to 127.")
@@ -357,24 +337,24 @@ class EmbeddedSwitch:
 
     # --- arrangements -------------------------------------------------------------------------------------------------
 
-    @_port_errors
+    @port_errors
     async def connect(self, legs: Sequence[LegId], *, park: ParkSound = ParkSound.SILENCE) -> None:
         if not 2 <= len(legs) <= MAX_TOGETHER or len(set(legs)) != len(legs):
             raise _bad(f"Between 2 and {MAX_TOGETHER} different legs can be connected.")
         self._mixer.connect([self.seat_of(leg) for leg in legs], ParkSound(park))
 
-    @_port_errors
+    @port_errors
     async def park(self, leg: LegId, sound: ParkSound = ParkSound.SILENCE) -> None:
         self._mixer.park(self.seat_of(leg), ParkSound(sound))
 
-    @_port_errors
+    @port_errors
     async def listen(self, leg: LegId, target: LegId, mode: ListenMode) -> None:
         seat, other = self.seat_of(leg), self.seat_of(target)
         if seat is other or other.listens_to is not None:
             raise _bad("A leg listens to another leg that is not listening itself.")
         self._mixer.listen(seat, other, ListenMode(mode))
 
-    @_port_errors
+    @port_errors
     async def play(self, leg: LegId, sound: str, *, loop: bool = False) -> None:
         self.seat_of(leg)
         try:
@@ -383,14 +363,14 @@ class EmbeddedSwitch:
             raise _bad(str(error)) from None
         self.seat_of(leg).playback = Playback(sound, audio, loop=loop)  # the leg may have gone meanwhile
 
-    @_port_errors
+    @port_errors
     async def stop_playing(self, leg: LegId) -> None:
         self.seat_of(leg).playback = None
 
     def _sound_finished(self, seat: Seat, sound: str) -> None:
         self._emit(SoundFinished(seat.name, time.time(), sound))
 
-    @_port_errors
+    @port_errors
     async def send_digits(self, leg: LegId, digits: str) -> None:
         seat = self.seat_of(leg)
         refused = digits_refused(digits)
@@ -401,7 +381,7 @@ class EmbeddedSwitch:
 
     # --- recordings ---------------------------------------------------------------------------------------------------
 
-    @_port_errors
+    @port_errors
     async def record(self, leg: LegId, path: str) -> None:
         seat = self.seat_of(leg)
         if seat.recorder is not None and seat.recorder.path == path:
@@ -420,7 +400,7 @@ class EmbeddedSwitch:
             self._stop_recorder(seat)
             raise SwitchError(SwitchErrorCode.NO_SUCH_LEG, "There is no such leg; it may have ended.")
 
-    @_port_errors
+    @port_errors
     async def stop_recording(self, leg: LegId) -> None:
         self._stop_recorder(self.seat_of(leg))
 
@@ -438,12 +418,12 @@ class EmbeddedSwitch:
 
     # --- what exists, how it goes -------------------------------------------------------------------------------------
 
-    @_port_errors
+    @port_errors
     async def legs(self) -> list[LegSnapshot]:
         now = time.monotonic()
         return [leg.snapshot(now) for leg in self._legs.values()]
 
-    @_port_errors
+    @port_errors
     async def load(self) -> NodeLoad:
         return NodeLoad(
             legs=len(self._legs),
@@ -452,12 +432,12 @@ class EmbeddedSwitch:
             late_tick_percent=round(self._ticker.late_percent, 2),
         )
 
-    @_port_errors
+    @port_errors
     async def test_trunk(self, trunk: Trunk, *, timeout_s: int = 8) -> str:
         assert self._agent is not None
         return await self._agent.check_trunk(trunk, timeout_s=timeout_s)
 
-    @_port_errors
+    @port_errors
     async def keep_registered(self, trunks: Sequence[Trunk]) -> None:
         if len({trunk.name for trunk in trunks}) != len(trunks) or len(trunks) > _MAX_REGISTRATIONS:
             raise _bad(f"At most {_MAX_REGISTRATIONS} trunks, each with a name of its own, are kept registered.")
