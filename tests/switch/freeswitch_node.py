@@ -65,6 +65,7 @@ class FreeswitchNode:
             connect_timeout_s=2,
             stalled_after_ms=600,
             stats_interval_s=1,
+            meter_buffer_ms=60,
         )
 
     def start(self) -> None:

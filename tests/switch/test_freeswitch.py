@@ -155,7 +155,7 @@ async def test_what_ended_while_the_connection_was_cut_is_told_when_it_is_back(
     town = Town(client, clock)
     browser, phone = await town.browser(440), await town.called(523)
     await client.connect([browser.leg, phone.leg])
-    await asyncio.sleep(3.1)  # a leg younger than three seconds may have no channel yet
+    await browser.ear.listen(3.1)  # a leg younger than three seconds may have no channel yet
     cable.cut()
     await town.told.wait(NodeLost)
     with pytest.raises(SwitchError) as error:
@@ -195,30 +195,39 @@ async def test_another_call_control_finds_everything_as_it_was(
     after = {one.leg: (one.kind, one.state, one.connected_with, one.recording, one.tags) for one in await second.legs()}
     assert after == before
     await asyncio.gather(hears(a, 523), hears(phone, 440))
+    await a.ear.listen(0.5)
+    measured = {one.leg: one.stats.voice_in_ms for one in await second.legs()}
+    assert all(measured[leg] > 100 for leg in (a.leg, b.leg, phone.leg))
     a.peer.accept(await second.open_browser_leg(a.leg, a.peer.restart_offer()))  # a leg that another process opened
     await second.connect([a.leg, b.leg, phone.leg])
     await asyncio.gather(hears(a, 523, 650), hears(b, 440, 523))
     for leg in (a.leg, b.leg, phone.leg):
         await second.hang_up(leg)
+    town.switch = second
     await town.close()
     await second.close()
 
 
-async def test_a_password_of_every_character_that_can_be_said(
-    town: Town, tmp_path: Path, freeswitch: FreeswitchSwitch
-) -> None:
-    password = "p@s:s=w;o+r~d !#%&()*/?_.-$`x"
+async def test_a_password_of_every_character_that_can_be_said(tmp_path: Path, freeswitch: FreeswitchSwitch) -> None:
+    password = "p@s=s;w+o~r d!#%&()*/?_.-$`x"
+    told = Told(freeswitch.events())
+    await asyncio.sleep(0)
     with Provider(tmp_path, {"line": Account(password)}, {"79160000486": 486}) as provider:
         leg = uuid.uuid4().hex
         number = Destination(number="+79160000486")
         await freeswitch.ring(leg, number, caller_id="+74950000001", timeout_s=5, trunk=provider.trunk("line"))
-        assert (await town.told.wait(LegHungUp, leg)).sip_status == 486
-        for refused in "'\\,{}[]<>|^":
+        assert (await told.wait(LegHungUp, leg)).sip_status == 486
+        wrong, bad = uuid.uuid4().hex, replace(provider.trunk("line"), password="wrong")
+        await freeswitch.ring(wrong, number, caller_id="+74950000001", timeout_s=5, trunk=bad)
+        ended = await told.wait(LegHungUp, wrong)
+        assert (ended.cause, ended.by, ended.sip_status) == (21, Party.REMOTE, 401)
+        for refused in "'\\,{}[]<>|^:":
             trunk = replace(provider.trunk("line"), password=f"a{refused}b")
             with pytest.raises(SwitchError) as error:
                 await freeswitch.ring(uuid.uuid4().hex, number, caller_id="", timeout_s=5, trunk=trunk)
             assert error.value.code is SwitchErrorCode.BAD_REQUEST
     assert await freeswitch.legs() == []
+    await told.stop()
 
 
 @pytest.mark.parametrize(

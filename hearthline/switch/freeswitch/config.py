@@ -26,6 +26,7 @@ class FreeswitchConfig:
     connect_timeout_s: float = 30
     stalled_after_ms: int = 2000
     stats_interval_s: float = 5
+    meter_buffer_ms: int = 500  # how much of a leg's audio comes at once to be measured
     longest_call_s: int = 4 * 3600  # of a call that names no longest duration
     orphan_limit_s: int = 900  # a phone call goes on for at most so long without call control
     overloaded_late_percent: int = 50  # no further legs while more of FreeSWITCH's packets than this are late

@@ -63,6 +63,15 @@ def variables(values: Mapping[str, str]) -> str:
     return "{" + ",".join(parts) + "}"
 
 
+def check_account(trunk: Trunk) -> None:
+    """BAD_REQUEST for a user name or password that FreeSWITCH's SIP library cannot sign with, or would trim."""
+    for word in (trunk.username, trunk.password):
+        if ":" in word or "$$" in word or word != word.strip():
+            raise _bad(
+                "With FreeSWITCH a trunk's user name and password cannot have a colon, $$, or blanks at their ends."
+            )
+
+
 def originate(
     leg: LegId,
     uri: str,
@@ -97,6 +106,7 @@ def originate(
         "api_on_answer_2": f"sched_hangup +{guard_s} {leg} allotted_timeout",
     }
     if trunk is not None and trunk.username:
+        check_account(trunk)
         values |= {
             "sip_auth_username": trunk.username,
             "sip_auth_password": trunk.password,

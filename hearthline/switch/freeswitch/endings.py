@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
-from hearthline.switch.embedded.sip.causes import NETWORK_OUT_OF_ORDER, NO_ANSWER, TIMER_EXPIRY, cause_of_status
+from hearthline.switch.embedded.sip.causes import (
+    NETWORK_OUT_OF_ORDER,
+    NO_ANSWER,
+    REJECTED,
+    TIMER_EXPIRY,
+    cause_of_status,
+)
 from hearthline.switch.freeswitch.frames import Event
 from hearthline.switch.port import Party
+
+_NO_CHALLENGE_MET = "904"  # of the SIP library: asked for the password again (by a 401 or a 407), there is no other
 
 # FreeSWITCH's own causes, beyond Q.850
 _OWN = {
@@ -27,6 +35,8 @@ _BY_US = ("ALLOTTED_TIMEOUT", "RECOVERY_ON_TIMER_EXPIRE", "MEDIA_TIMEOUT", "NO_A
 def ending_of(event: Event) -> tuple[int, Party, int | None]:
     """Cause (Q.850), who ended it, and the final response where one came, from a CHANNEL_HANGUP_COMPLETE."""
     name = event.get("Hangup-Cause", "")
+    if event.get("variable_sip_term_status") == _NO_CHALLENGE_MET:
+        return REJECTED, Party.REMOTE, 401
     # a status that FreeSWITCH made up itself (nobody answered, no route) came from no address
     status = _status(event) if event.get("variable_sip_network_ip") else None
     disposition = event.get("variable_sip_hangup_disposition", "") if event.get("variable_sip_network_ip") else ""

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from xml.sax.saxutils import quoteattr
 
+from hearthline.switch.freeswitch.dialling import check_account
 from hearthline.switch.freeswitch.frames import Event
 from hearthline.switch.port import RegistrationChanged, SwitchError, SwitchErrorCode, Transport, Trunk
 
@@ -132,10 +133,7 @@ def gateway_xml(name: str, trunk: Trunk) -> str:
         "context": "refused",
         **({"contact-params": f"transport={trunk.transport}"} if trunk.transport is not Transport.UDP else {}),
     }
-    if any("$$" in value for value in values.values()):  # FreeSWITCH would put a variable there
-        raise SwitchError(
-            SwitchErrorCode.BAD_REQUEST, "A trunk's user name or password cannot have two dollar signs in a row."
-        )
+    check_account(trunk)
     lines = [f"<param name={quoteattr(key)} value={quoteattr(value)}/>" for key, value in values.items()]
     return "\n".join([f"<gateway name={quoteattr(name)}>", *lines, "</gateway>", ""])
 

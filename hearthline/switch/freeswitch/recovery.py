@@ -74,7 +74,7 @@ def _adopt(engine: FreeswitchSwitch, channel: str, fields: Event) -> Leg | None:
         engine.recordings.adopt(leg, recording)
     now = time.monotonic()
     if leg.state is LegState.UP:
-        engine.watch.begins(leg)
+        engine.watch.begins(leg, adopted=True)
         if leg.kind is LegKind.PHONE and leg.answered_at:
             leg.give_up_at = now + leg.max_duration_s - (time.time() - leg.answered_at)
             leg.renew_guard_at = now

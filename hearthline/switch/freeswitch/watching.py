@@ -34,7 +34,6 @@ log = logging.getLogger(__name__)
 _LOOK_S = 0.1
 _SUSPECT_LOOK_S = 0.2  # how often a leg that says nothing is asked for its packets
 _MANY = 50  # legs asked for their packets at once
-_METER_BUFFER_MS = 60
 _CPU_WINDOW = 6  # samples, one a second
 
 
@@ -107,8 +106,8 @@ class Watch:
     async def _disarm(self, leg: Leg) -> None:
         await self._engine.socket.api(f"sched_del {leg.id}")
 
-    def begins(self, leg: Leg) -> None:
-        """A leg is up: its times, its meter."""
+    def begins(self, leg: Leg, *, adopted: bool = False) -> None:
+        """A leg is up: its times, its meter. `adopted`: it was up before this process knew of it."""
         now = time.monotonic()
         config = self._engine.config
         leg.up_since = leg.heard_at = now
@@ -116,7 +115,7 @@ class Watch:
         if leg.kind is LegKind.PHONE:
             leg.give_up_at = now + leg.max_duration_s
             leg.renew_guard_at = now + config.orphan_limit_s / 3
-        self._engine.spawn(self.start_meter(leg), "start a meter")
+        self._engine.spawn(self.start_meter(leg, adopted=adopted), "start a meter")
 
     async def _renew_guard(self, leg: Leg, now: float) -> None:
         """FreeSWITCH ends a phone call by itself when nobody puts that off: it outlives call control by a bounded time."""
@@ -130,18 +129,21 @@ class Watch:
 
     # --- meters -------------------------------------------------------------------------------------------------------
 
-    async def start_meter(self, leg: Leg) -> None:
+    async def start_meter(self, leg: Leg, *, adopted: bool = False) -> None:
         if leg.state is LegState.GONE:
             return
+        path = self._engine.config.meter_folder / f"{leg.id}.raw"
+        if adopted:  # the last process's pipe has no reader any more
+            await self._engine.socket.api(f"uuid_record {leg.id} stop {path}")
         if leg.meter is None:
             try:
-                leg.meter = Meter(self._engine.config.meter_folder / f"{leg.id}.raw")
+                leg.meter = Meter(path)
             except OSError as error:
                 log.error("freeswitch: a leg cannot be measured: %s", error.strerror)
                 return
         leg.meter.expect()
         await self._engine.socket.api(
-            f"uuid_record {leg.id} start {leg.meter.path} {LONGEST_S} {stereo(_METER_BUFFER_MS)}"
+            f"uuid_record {leg.id} start {leg.meter.path} {LONGEST_S} {stereo(self._engine.config.meter_buffer_ms)}"
         )
 
     def meter_stopped(self, leg: Leg) -> None:
