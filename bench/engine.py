@@ -31,6 +31,7 @@ from hearthline.switch.embedded.rtp import parse_rtp
 from hearthline.switch.embedded.sip.events import Answered, CallEvent
 from hearthline.switch.embedded.sip.incoming import IncomingCall
 from hearthline.switch.embedded.sip.useragent import UserAgent, UserAgentConfig
+from hearthline.switch.freeswitch.engine import FreeswitchSwitch
 from hearthline.switch.port import Destination, LegAnswered, LegRinging, SwitchEvent, Trunk
 from hearthline.switch.robots.browser_peer import BrowserPeer, PeerClock
 
@@ -47,11 +48,11 @@ _TICKS = os.sysconf("SC_CLK_TCK")
 def figures() -> Iterator[Figure]:
     with tempfile.TemporaryDirectory(prefix="hl-") as folder, _engine(Path(folder)) as (pid, socket):
         with _load(socket, CALLS, folder) as said:
-            _expect(said, "up")
+            expect(said, "up")
             time.sleep(SETTLE_S)
-            began, used = time.monotonic(), _cpu_s(pid)
+            began, used = time.monotonic(), cpu_s(pid)
             time.sleep(MEASURE_S)
-            spent = (_cpu_s(pid) - used) / (time.monotonic() - began)
+            spent = (cpu_s(pid) - used) / (time.monotonic() - began)
             late = asyncio.run(_late_percent(socket))
         a_core = CALLS / spent
         yield Figure(
@@ -62,7 +63,7 @@ def figures() -> Iterator[Figure]:
             f"{CALLS} calls at once: {1000 * spent / CALLS:.2f} ms of CPU per call-second, {late:.1f} % late ticks",
         )
         with _load(socket, 0, folder) as said:
-            line = _expect(said, "answers")
+            line = expect(said, "answers")
         inward, outward = ([float(ms) for ms in part.split(",")] for part in line.split()[1:3])
         for what, delays in (("contact to operator", inward), ("operator to contact", outward)):
             yield Figure(
@@ -106,14 +107,14 @@ def _load(socket: Path, calls: int, folder: str) -> Iterator[IO[str]]:
         process.stdout.close()
 
 
-def _expect(said: IO[str], word: str) -> str:
+def expect(said: IO[str], word: str) -> str:
     line = said.readline()
     if not line.startswith(word):
         raise SystemExit(f"the load generator failed: {line!r}")
     return line
 
 
-def _cpu_s(pid: int) -> float:
+def cpu_s(pid: int) -> float:
     """User and system time of a process (proc(5): fields 14 and 15 of stat)."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / _TICKS
@@ -216,9 +217,9 @@ class FirstVoice:
 
 
 class Robots:
-    """The load generator's side of the engine."""
+    """The load generator's side of an engine."""
 
-    def __init__(self, client: EmbeddedClient, agent: UserAgent) -> None:
+    def __init__(self, client: EmbeddedClient | FreeswitchSwitch, agent: UserAgent) -> None:
         self.client = client
         self._events = client.events()
         self.clock = PeerClock()
@@ -247,12 +248,13 @@ class Robots:
                     return
 
     async def calls(self, count: int, folder: str) -> None:
-        """Recorded calls that go on."""
+        """Calls that go on, recorded where there is a folder."""
         for number in range(count):
             peer, phone = await self.browser(), await self.ring()
             await self.told(LegAnswered, phone)
             await self.client.connect([peer.leg, phone])
-            await self.client.record(peer.leg, f"{folder}/{number}.wav")
+            if folder:
+                await self.client.record(peer.leg, f"{folder}/{number}.wav")
 
     async def answers(self, count: int) -> tuple[list[float], list[float]]:
         """One call after another: milliseconds from the contact's first packet to the operator's browser, and from the
@@ -277,8 +279,8 @@ class Robots:
         return inward, outward
 
 
-async def _generate(socket: Path, calls: int, folder: str) -> None:
-    client = EmbeddedClient(socket)
+async def generate(client: EmbeddedClient | FreeswitchSwitch, calls: int, folder: str) -> None:
+    """Make calls and tell of them; keep them up until the input ends."""
     client.start()
     await client.wait_connected()
     agent = await UserAgent.start(UserAgentConfig(bind="127.0.0.1"))
@@ -299,4 +301,4 @@ async def _generate(socket: Path, calls: int, folder: str) -> None:
 
 if __name__ == "__main__":
     _, _word, _socket, _calls, _folder = sys.argv
-    asyncio.run(_generate(Path(_socket), int(_calls), _folder))
+    asyncio.run(generate(EmbeddedClient(Path(_socket)), int(_calls), _folder))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 import socket
 import subprocess
@@ -15,17 +14,15 @@ from pathlib import Path
 import pytest
 
 from hearthline.switch.freeswitch.config import FreeswitchConfig
-from hearthline.switch.freeswitch.rendering import NodeConfig, arguments, render
+from hearthline.switch.freeswitch.rendering import NodeConfig, arguments, find_program, render
 from tests.testbed.programs import free_port
 
-PLACES = ("/usr/bin/freeswitch", "/usr/local/freeswitch/bin/freeswitch", "/opt/freeswitch/bin/freeswitch")
 RTP_PORTS = (34000, 35998)
 
 
 def freeswitch_program() -> str:
     """The path of FreeSWITCH; skips the test where there is none."""
-    named = os.environ.get("HEARTHLINE_FREESWITCH") or shutil.which("freeswitch")
-    found = next((place for place in ([named] if named else PLACES) if os.access(place, os.X_OK)), None)
+    found = find_program()
     if found is None:
         pytest.skip("skipped: no FreeSWITCH here")
     return found

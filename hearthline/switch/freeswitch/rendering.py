@@ -10,6 +10,7 @@ import ipaddress
 import os
 import re
 import secrets
+import shutil
 import wave
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +27,7 @@ TEMPLATE = Path(__file__).resolve().parents[3] / "deploy" / "freeswitch" / "free
 
 _KEY = re.compile(r"[A-Za-z0-9_-]{16,128}")
 _HOST = re.compile(r"[A-Za-z0-9._:-]{1,255}|auto-nat|stun:[A-Za-z0-9.:-]{1,200}")
+_PLACES = ("/usr/bin/freeswitch", "/usr/local/freeswitch/bin/freeswitch", "/opt/freeswitch/bin/freeswitch")
 _LEVELS = {"debug": 7, "info": 6, "notice": 5, "warning": 4, "err": 3}
 
 
@@ -96,6 +98,12 @@ def render(config: NodeConfig, folder: Path) -> Path:
         text = text.replace(f"@{name}@", value)
     _write_private(folder / "conf" / "freeswitch.xml", text)
     return folder / "conf"
+
+
+def find_program() -> str | None:
+    """FreeSWITCH's program: what HEARTHLINE_FREESWITCH names, or from the PATH, or where it usually is. None: not here."""
+    named = os.environ.get("HEARTHLINE_FREESWITCH") or shutil.which("freeswitch")
+    return next((place for place in ([named] if named else _PLACES) if os.access(place, os.X_OK)), None)
 
 
 def arguments(folder: Path) -> list[str]:
