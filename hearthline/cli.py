@@ -7,13 +7,14 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from hearthline import VERSION
 from hearthline.backup.command import backup, restore
 from hearthline.cli_nodes import node
+from hearthline.cli_trunks import trunk
 
 if TYPE_CHECKING:
     from hearthline.configuration import Configuration
@@ -190,88 +191,6 @@ def ledger_check() -> None:
     sys.exit(0 if report.sound else 1)
 
 
-@main.group()
-def trunk() -> None:
-    """Accounts at telephone providers."""
-
-
-@trunk.command("add")
-@click.argument("name")
-@click.option("--host", required=True, help="The provider's SIP server: sip.provider.example")
-@click.option("--port", type=click.IntRange(1, 65535), help="Default by transport: 5060, TLS 5061.")
-@click.option("--transport", type=click.Choice(["udp", "tcp", "tls"]), default="udp", show_default=True)
-@click.option("--username", default="", help="The account; empty where the provider knows you by address.")
-@click.option("--password-stdin", is_flag=True, help="Read the password from standard input instead of asking.")
-@click.option("--from-domain", default="", help="Domain of the caller's address, where it is not the host.")
-@click.option("--register", is_flag=True, help="The provider wants the account to be registered.")
-@click.option(
-    "--number-format", default="+{e164}", show_default=True, help="How numbers are written: {e164} has no plus."
-)
-@click.option("--caller-id", default="", help="One of your numbers at the provider: +74951234567")
-@click.option("--channels", type=click.IntRange(0), default=0, help="Calls at once; 0: the provider decides.")
-@click.option("--priority", default=0, help="The highest is used first.")
-def trunk_add(name: str, password_stdin: bool, username: str, channels: int, **fields: Any) -> None:
-    """Add a trunk; in force for the next call. `hearthline trunk test NAME` tries it."""
-    _django()
-    from django.core.exceptions import ValidationError
-
-    from hearthline.calls.models import Trunk
-
-    password = ""
-    if password_stdin:
-        password = sys.stdin.readline().rstrip("\n")
-    elif username:
-        password = click.prompt("Password at the provider", hide_input=True, default="", show_default=False)
-    row = Trunk(name=name, username=username, password=password, max_channels=channels, **fields)
-    if "{e164}" not in row.number_format:
-        raise click.ClickException("The number format must contain {e164}, for example +{e164} or 8{e164}.")
-    try:
-        row.full_clean()
-    except ValidationError as error:
-        raise click.ClickException(" ".join(f"{k}: {' '.join(v)}" for k, v in error.message_dict.items())) from None
-    row.save()
-    click.echo(f"Added. Try it: hearthline trunk test {name}")
-
-
-@trunk.command("list")
-def trunk_list() -> None:
-    """The trunks, the first to be used on top."""
-    _django()
-    from hearthline.calls.models import Trunk
-
-    rows = [
-        (
-            t.name,
-            f"{t.host}:{t.port or ''}".rstrip(":"),
-            t.transport,
-            t.caller_id or "-",
-            "in use" if t.active else "off",
-        )
-        for t in Trunk.objects.all()
-    ]
-    if not rows:
-        click.echo("There is none. Add one: hearthline trunk add NAME --host sip.provider.example --username ...")
-    widths = [max(len(row[i]) for row in rows) for i in range(5)] if rows else []
-    for row in rows:
-        click.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
-
-
-@trunk.command("test")
-@click.argument("name")
-def trunk_test(name: str) -> None:
-    """Ask the provider whether it takes the account. Status 1 if not."""
-    configuration = _configuration()
-    from hearthline.calls.models import Trunk
-    from hearthline.doctor.visit import try_trunk
-
-    row = Trunk.objects.filter(name=name).first()
-    if row is None:
-        raise click.ClickException(f"There is no trunk named {name}. See: hearthline trunk list")
-    worked, sentence = try_trunk(configuration, row)
-    click.echo(sentence)
-    sys.exit(0 if worked else 1)
-
-
 @main.command()
 @click.option(
     "--call",
@@ -288,6 +207,9 @@ def doctor(call: str, trunk_name: str, country: str) -> None:
 
     sound = examine(configuration, call=call, trunk=trunk_name, country=country, say=click.echo)
     sys.exit(0 if sound else 1)
+
+
+main.add_command(trunk)
 
 
 @main.command("freeswitch-config")

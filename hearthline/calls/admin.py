@@ -10,6 +10,7 @@ from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
 from hearthline.calls.models import Node, Trunk
+from hearthline.calls.trunk_rules import FIELD_HELP
 from hearthline.people import audit
 from hearthline.people.audit import Tag
 from hearthline.people.models import User
@@ -29,30 +30,19 @@ class TrunkForm(forms.ModelForm[Trunk]):
     class Meta:
         model = Trunk
         fields = [
-            "name", "active", "priority", "host", "port", "transport", "tls_verify", "username", "password",
-            "from_domain", "register", "number_format", "caller_id", "max_channels",
+            "name", "active", "priority", "prefixes", "host", "port", "transport", "tls_verify", "username", "password",
+            "from_domain", "register", "number_format", "caller_id", "max_channels", "max_calls_per_s",
         ]  # fmt: skip
-        help_texts = {
-            "host": _("The provider's SIP server. With a port empty it is found by DNS."),
-            "number_format": _("{e164} is the number without plus: {e164} or +{e164}, as the provider wants it."),
-            "caller_id": _("The number that contacts see, as +79161234567; the provider must have given it to you."),
-            "max_channels": _("0: no limit."),
-        }
+        help_texts = FIELD_HELP
 
     def clean_password(self) -> str:
         return self.cleaned_data["password"] or (self.instance.password if self.instance.pk else "")
-
-    def clean_number_format(self) -> str:
-        written: str = self.cleaned_data["number_format"]
-        if "{e164}" not in written:
-            raise forms.ValidationError(_("Put {e164} where the number goes."))
-        return written
 
 
 @admin.register(Trunk)
 class TrunkAdmin(admin.ModelAdmin[Trunk]):
     form = TrunkForm
-    list_display = ["name", "host", "transport", "register", "max_channels", "priority", "active"]
+    list_display = ["name", "host", "prefixes", "transport", "register", "max_channels", "priority", "active"]
     list_filter = ["active"]
 
     def save_model(self, request: HttpRequest, obj: Trunk, form: forms.ModelForm[Trunk], change: bool) -> None:

@@ -8,6 +8,7 @@ from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
+from hearthline.calls.trunk_rules import check_trunk
 from hearthline.campaigns.models import Campaign, CampaignManager, Contact, Disposition
 from hearthline.dialing.models import Assignment
 from hearthline.people.models import User
@@ -64,6 +65,9 @@ class Trunk(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    def clean(self) -> None:
+        check_trunk(self)
 
 
 class TrunkStanding(models.Model):

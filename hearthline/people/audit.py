@@ -67,6 +67,7 @@ class Tag(StrEnum):
     WEB_RECORDING_PLAYED = "web:recording:played"
     WEB_CALL_LISTENED = "web:call:listened"
     ADMIN_TRUNK_CHANGED = "admin:trunk:changed"
+    CLI_TRUNK_CHANGED = "cli:trunk:changed"
     WEB_TRUNK_CHANGED = "web:trunk:changed"
     ADMIN_NODE_CHANGED = "admin:node:changed"
 

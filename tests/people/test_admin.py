@@ -127,7 +127,7 @@ def test_a_trunk_keeps_its_password_and_never_shows_it(admin: User) -> None:
     client = signed_in(admin)
     form = {
         "name": "one", "active": "on", "priority": "0", "host": "sip.provider.example", "transport": "udp", "username": "u",
-        "password": "s3cret-s3cret", "number_format": "{e164}", "max_channels": "0",
+        "password": "s3cret-s3cret", "number_format": "{e164}", "max_channels": "0", "max_calls_per_s": "0",
     }  # fmt: skip
     assert client.post(reverse("admin:calls_trunk_add"), form).status_code == 302
     trunk = Trunk.objects.get()

@@ -15,8 +15,10 @@ import pytest
 from click.testing import CliRunner, Result
 from django.conf import settings
 
+from hearthline.calls.models import Trunk
 from hearthline.cli import main
 from hearthline.configuration import ROOT
+from hearthline.people.models import AuditEntry
 
 
 def hearthline(*words: str, stdin: str = "") -> Result:
@@ -84,7 +86,9 @@ def test_an_invitation_is_a_link() -> None:
         (("invite", "operator", "--days", "400"), "1 to 90 days"),
         (("invite", "customer", "--organisation", "Nobody"), "There is no customer named Nobody"),
         (("trunk", "test", "none"), "There is no trunk named none"),
-        (("trunk", "add", "t", "--host", "h", "--number-format", "00"), "must contain {e164}"),
+        (("trunk", "add", "t", "--host", "h", "--number-format", "00"), "Put {e164} once"),
+        (("trunk", "add", "t", "--username", "u"), "Missing option '--host'"),
+        (("trunk", "change", "none", "--priority", "1"), "There is no trunk named none"),
         (("up", "--first-shift-only"), "--first-shift-only goes with --demo"),
     ],
 )
@@ -186,3 +190,32 @@ def test_a_demonstration_stays_on_this_machine(tmp_path: Path) -> None:
     assert done.returncode == 1
     assert "served on this machine only" in done.stderr
     assert not (tmp_path / "hearthline.sqlite3").exists()
+
+
+@pytest.mark.usefixtures("own_data")
+def test_a_trunk_is_added_from_a_preset_and_changed() -> None:
+    done = hearthline(
+        "trunk", "add", "tel", "--preset", "telphin", "--username", "0000*101", "--password-stdin", stdin="w\n"
+    )
+    assert done.exit_code == 0, done.output
+    assert "extension" in done.output
+    trunk = Trunk.objects.get()
+    assert (trunk.host, trunk.port, trunk.register, trunk.number_format) == (
+        "sipproxy.telphin.ru",
+        5068,
+        True,
+        "{e164}",
+    )
+    assert (trunk.username, trunk.password) == ("0000*101", "w")
+
+    done = hearthline("trunk", "change", "tel", "--prefixes", "+7 44", "--calls-per-second", "2", "--not-in-use")
+    assert done.exit_code == 0, done.output
+    trunk.refresh_from_db()
+    assert (trunk.prefixes, trunk.max_calls_per_s, trunk.active, trunk.password) == ("44 7", 2, False, "w")
+    assert AuditEntry.objects.filter(tag="cli:trunk:changed").count() == 2
+
+    refused = hearthline("trunk", "change", "tel", "--prefixes", "x")
+    assert "x is no prefix" in refused.output
+    trunk.refresh_from_db()
+    assert trunk.prefixes == "44 7"
+    assert re.search(r"tel\s+sipproxy.telphin.ru:5068\s+udp\s+44 7\s+-\s+off", hearthline("trunk", "list").output)

@@ -8,6 +8,7 @@ from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from hearthline.calls.models import Trunk
+from hearthline.calls.trunk_rules import FIELD_HELP
 from hearthline.people import services
 from hearthline.people.models import MembershipLevel, Organisation, Role
 
@@ -43,21 +44,10 @@ class TrunkForm(forms.ModelForm[Trunk]):
     class Meta:
         model = Trunk
         fields = (
-            "name",
-            "host",
-            "port",
-            "transport",
-            "username",
-            "password",
-            "from_domain",
-            "register",
-            "number_format",
-            "caller_id",
-            "max_channels",
-            "tls_verify",
-            "priority",
-            "active",
-        )
+            "name", "host", "port", "transport", "username", "password", "from_domain", "register", "number_format",
+            "caller_id", "prefixes", "max_channels", "max_calls_per_s", "tls_verify", "priority", "active",
+        )  # fmt: skip
+        help_texts = FIELD_HELP
         widgets = {"password": forms.PasswordInput(attrs={"autocomplete": "new-password"})}
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:

@@ -17,6 +17,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from hearthline.calls import commands
 from hearthline.calls.models import Node, Trunk
+from hearthline.calls.trunk_presets import PRESETS, preset
 from hearthline.lib import clock
 from hearthline.lib.errors import ExchangeError, NotFoundError, UnavailableError
 from hearthline.lib.ids import new_id
@@ -25,6 +26,7 @@ from hearthline.people.gates import for_roles, with_second_factor
 from hearthline.people.models import Invitation, Role, User
 from hearthline.realtime.configured import bus
 from hearthline.web.staff.forms import InvitationForm, TrunkForm
+from hearthline.web.staff.trunk_states import read_trunks
 from hearthline.web.staff.wall import read_wall
 
 PEOPLE_A_PAGE = 50
@@ -103,16 +105,20 @@ def withdraw(request: HttpRequest, id: Any) -> HttpResponse:
 @for_roles(Role.ADMIN)
 @with_second_factor
 def trunks(request: HttpRequest) -> HttpResponse:
-    return render(request, "staff/trunks.html", {"trunks": Trunk.objects.order_by("-priority", "name")[:200]})
+    """The list; every few seconds the page asks only for how they stand."""
+    template = "staff/_trunk_states.html" if request.headers.get("hx-request") else "staff/trunks.html"
+    return render(request, template, {"views": read_trunks(), "presets": PRESETS})
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @for_roles(Role.ADMIN)
 @with_second_factor
 def trunk(request: HttpRequest, id: int | None = None) -> HttpResponse:
-    """Make a trunk or change one; it is in force for the next call."""
+    """Make a trunk (perhaps from `?preset=`) or change one; it is in force for the next call."""
     assert isinstance(request.user, User)
-    form = TrunkForm(request.POST or None, instance=_trunk(id) if id is not None else None)
+    begun = preset(request.GET.get("preset", "")) if id is None else None
+    initial = dict(begun.fields) if begun is not None else None
+    form = TrunkForm(request.POST or None, initial=initial, instance=_trunk(id) if id is not None else None)
     if request.method == "POST" and form.is_valid():
         with transaction.atomic():
             saved = form.save()
@@ -121,7 +127,8 @@ def trunk(request: HttpRequest, id: int | None = None) -> HttpResponse:
         messages.success(request, _("Saved. It is in force for the next call."))
         return redirect("staff:trunks")
     status = 422 if form.is_bound and form.errors else 200
-    return render(request, "staff/trunk.html", {"form": form, "trunk": form.instance}, status=status)
+    context = {"form": form, "trunk": form.instance, "presets": PRESETS if id is None else (), "begun": begun}
+    return render(request, "staff/trunk.html", context, status=status)
 
 
 @require_POST

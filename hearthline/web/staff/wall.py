@@ -1,4 +1,4 @@
-"""The exchange in numbers, for the wall: who is on line, what the calls do, where the money is. Seven queries."""
+"""The exchange in numbers, for the wall: who is on line, what the calls do, where the money is. Eight queries."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from django.conf import settings
 from django.db.models import Count, F, Q, Sum
 
-from hearthline.calls.models import Attempt, HandOver, HandOverState, Line, LineState, Node, Shift
+from hearthline.calls.models import Attempt, HandOver, HandOverState, Line, LineState, Node, Shift, TrunkStanding
 from hearthline.campaigns.models import Campaign, CampaignState
 from hearthline.ledger.models import Account, AccountKind
 from hearthline.lib import clock
@@ -53,6 +53,7 @@ class Wall:
     held: int
     earned: int
     revenue: int
+    troubled_trunks: tuple[TrunkStanding, ...]  # not registered, or set aside because they keep failing
     nodes: tuple[NodeView, ...]
     campaigns: tuple[Campaign, ...]
 
@@ -89,6 +90,11 @@ def read_wall() -> Wall:
         held=money["held"],
         earned=money["earned"],
         revenue=money["revenue"],
+        troubled_trunks=tuple(
+            TrunkStanding.objects.filter(Q(registered=False) | Q(aside_until__gt=now), trunk__active=True)
+            .select_related("trunk")
+            .order_by("trunk__name", "node")[:MAX_NODES]
+        ),
         nodes=tuple(_node(node, now) for node in Node.objects.order_by("name")[:MAX_NODES]),
         campaigns=tuple(
             Campaign.objects.filter(state=CampaignState.RUNNING)
