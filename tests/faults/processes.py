@@ -228,7 +228,7 @@ class Hosts:
     def rows(self, query: str, *values: object) -> list[dict[str, Any]]:
         try:
             with psycopg.connect(self.database_url, autocommit=True, row_factory=dict_row, connect_timeout=5) as db:
-                return db.execute(query, values).fetchall()  # type: ignore[arg-type]  # our own text
+                return db.execute(query, values).fetchall()
         except psycopg.OperationalError:
             return []
 

@@ -17,6 +17,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from hearthline.calls import commands
 from hearthline.calls.models import Node, Trunk
+from hearthline.calls.nodes import fresh
 from hearthline.calls.trunk_presets import PRESETS, preset
 from hearthline.lib import clock
 from hearthline.lib.errors import ExchangeError, NotFoundError, UnavailableError
@@ -138,7 +139,7 @@ def try_trunk(request: HttpRequest, id: int) -> HttpResponse:
     """Ask a node to sign on to the provider, and say what came of it."""
     assert isinstance(request.user, User)
     tried = _trunk(id)
-    node = Node.objects.filter(draining=False).order_by("-heartbeat_at").first()
+    node = Node.objects.filter(fresh(), draining=False).order_by("-heartbeat_at").first()
     if node is None:
         raise UnavailableError(
             _("No switch is running, so nothing can be tried. Start the exchange's call control first.")
