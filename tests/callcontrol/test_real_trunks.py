@@ -12,6 +12,7 @@ from hearthline.calls import commands as cmd
 from hearthline.calls.failover import LAST_TRY_WITHIN_S
 from hearthline.calls.models import Attempt, Trunk, TrunkCall, TrunkStanding
 from hearthline.switch.embedded.sip.message import Request
+from tests.callcontrol.engines import EmbeddedEngine
 from tests.callcontrol.exchange import Exchange
 from tests.callcontrol.test_real_engine import OPERATOR_HZ, Node, sounds  # noqa: F401 - a fixture
 from tests.sip.scripted import ScriptedPeer, description
@@ -19,7 +20,7 @@ from tests.sip.scripted import ScriptedPeer, description
 
 @pytest_asyncio.fixture
 async def node(prepared: Exchange, data_folder: Path, sounds: Path) -> AsyncIterator[Node]:  # noqa: F811 - the fixture
-    node = Node(prepared, data_folder, sounds)
+    node = Node(prepared, data_folder, sounds, EmbeddedEngine(data_folder))
     await node.start()
     try:
         yield node
