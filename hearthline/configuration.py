@@ -95,6 +95,16 @@ class Configuration(BaseSettings):
     node_full_cpu_percent: float = 90.0  # nor one whose engine uses so much of a core
     line_grace_s: int = 20  # a stalled browser may come back for this long before the contact is released
 
+    # telephones as operators' and managers' lines
+    callback_countries: list[str] = []  # ISO 3166 codes, ["RU"]; empty: the exchange calls nobody's telephone back
+    callback_limit_minor: int = 30_000  # what the exchange pays at most for one person's telephone within 24 hours
+    phone_ring_timeout_s: int = 40
+    phone_confirm_s: int = 45  # from the answer to the key that says a person is there
+    phone_line_longest_s: int = 43_200  # one call to a telephone; it can be opened again at once
+    phone_line_idle_s: int = 1800  # a called-back telephone with nobody at work is hung up after this
+    phones_server: str = ""  # "sip.example.org:5060", where SIP phones register; empty: none may
+    phones_realm: str = "hearthline"  # a change makes every SIP phone's password useless
+
     # money
     commission_basis_points: int = 2000
     review_window_hours: int = 72
@@ -122,6 +132,11 @@ class Configuration(BaseSettings):
     def engine_socket(self) -> Path:
         """Where the embedded engine serves the switch port."""
         return Path(address(self.run_folder, "engine.sock"))
+
+    @property
+    def phones_register(self) -> bool:
+        """Whether people's SIP phones may register here: the embedded engine takes them, FreeSWITCH's directory is empty."""
+        return bool(self.phones_server) and self.switch == "embedded"
 
     @property
     def recordings_folder(self) -> Path:

@@ -46,6 +46,7 @@ function state(changes: Partial<ConsoleState> = {}): ConsoleState {
       dispositions: [],
     },
     line: null,
+    own_line: { kind: "browser" },
     assignment: null,
     call: null,
     worksheet: null,

@@ -16,6 +16,7 @@ from collections.abc import Coroutine
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 from django.conf import settings
 from django.db import DatabaseError
@@ -26,6 +27,8 @@ from hearthline.callcontrol.admission import Admission
 from hearthline.callcontrol.database import Database
 from hearthline.callcontrol.line_desk import LineDesk
 from hearthline.callcontrol.moments import Moments, RealMoments
+from hearthline.callcontrol.phone_accounts import PhoneAccounts
+from hearthline.callcontrol.phone_desk import PhoneDesk
 from hearthline.callcontrol.recovery import recover
 from hearthline.callcontrol.sounds import prepare_sounds
 from hearthline.callcontrol.trunk_desk import TrunkDesk, TrunkNews
@@ -34,7 +37,7 @@ from hearthline.calls import call_effects as fx
 from hearthline.calls import call_events as ev
 from hearthline.calls.call_state import CallState, Phase
 from hearthline.calls.machine import UndefinedTransitionError
-from hearthline.calls.models import Attempt
+from hearthline.calls.models import Attempt, Line
 from hearthline.lib import clock
 from hearthline.realtime.audiences import STAFF
 from hearthline.realtime.bus import Bus
@@ -69,7 +72,9 @@ class Conductor:
         self._calls_of_leg: defaultdict[str, set[str]] = defaultdict(set)
         self._stats: dict[str, port.MediaStats] = {}
         self._tasks: set[asyncio.Task[None]] = set()
-        self.line_desk = LineDesk(self.database, bus, node)
+        self.phone_accounts = PhoneAccounts(self)
+        self.phone_desk = PhoneDesk(self)
+        self.line_desk = LineDesk(self.database, bus, node, self.phone_desk)
         self.trunk_desk = TrunkDesk(switch, self.database, bus, node, self.moments)
         self.ringing_next: set[str] = set()  # legs for which another trunk is just being asked
         self._sounds: dict[fx.Sound, str] = prepare_sounds(Path(settings.HEARTHLINE.run_folder) / "sounds")
@@ -197,17 +202,42 @@ class Conductor:
             logger.exception("hand-over %s: the manager cannot be rung", effect.handover)
             raise port.SwitchError(port.SwitchErrorCode.FAILED, "no way to the manager") from error
         caller_id = attempt.campaign.caller_id or (trunk.caller_id if trunk is not None else "")
+        await self._ring_person(
+            effect.leg, destination, trunk, caller_id, timeout_s=settings.HEARTHLINE.manager_ring_timeout_s,
+            longest_s=SWITCH_GUARD_S, tags={"attempt": str(attempt.pk), "handover": effect.handover},
+        )  # fmt: skip
+
+    async def ring_line(
+        self, leg: str, destination: port.Destination, trunk: ChosenTrunk | None, *, longest_s: int
+    ) -> None:
+        """Ring a person's telephone as their line. Raises SwitchError."""
+        tags = {"line": leg}
+        caller_id = trunk.caller_id if trunk is not None else ""
+        ring_s = settings.HEARTHLINE.phone_ring_timeout_s
+        await self._ring_person(leg, destination, trunk, caller_id, timeout_s=ring_s, longest_s=longest_s, tags=tags)
+
+    async def go_on(self, attempt: UUID | None, event: ev.CallEvent, line: Line | None) -> None:
+        """Tell a call, if this node drives it, that one of its people is back on another line."""
+        actor = self.actors.get(str(attempt)) if attempt is not None else None
+        if actor is not None:
+            await actor.ask(event, line)
+
+    async def _ring_person(
+        self, leg: str, destination: port.Destination, trunk: ChosenTrunk | None, caller_id: str, *,
+        timeout_s: int, longest_s: int, tags: dict[str, str],
+    ) -> None:  # fmt: skip
+        """Somebody of ours at a telephone: over this trunk, which was taken for it, or none. Raises SwitchError."""
         if trunk is not None:
-            self.trunk_desk.begun(effect.leg, trunk.id)
+            self.trunk_desk.begun(leg, trunk.id)
             await self._turn(trunk)
         try:
             await self._ring(
-                effect.leg, destination, trunk, caller_id, timeout_s=settings.HEARTHLINE.manager_ring_timeout_s,
-                longest_s=SWITCH_GUARD_S, tags={"attempt": str(attempt.pk), "handover": effect.handover},
+                leg, destination, trunk, caller_id, timeout_s=timeout_s, longest_s=longest_s, tags=tags
             )  # fmt: skip
         except port.SwitchError as error:
-            self._tell_trunk(self.trunk_desk.refused(effect.leg, by_trunk=error.code in BY_TRUNK))
-            self._free_channel(port.LegHungUp(effect.leg, self.moments.now(), 41, port.Party.SWITCH))
+            if trunk is not None:
+                self._tell_trunk(self.trunk_desk.refused(leg, by_trunk=error.code in BY_TRUNK))
+                self._free_channel(port.LegHungUp(leg, self.moments.now(), 41, port.Party.SWITCH))
             raise
 
     async def _ring(
@@ -277,8 +307,10 @@ class Conductor:
                 )
             case port.RegistrationChanged():
                 self.spawn(self.trunk_desk.note_registration(event), "note a registration")
+            case port.PhoneRegistered() | port.PhoneUnregistered():
+                self.phone_accounts.take(event)
             case port.LegDigit():
-                return
+                self.line_desk.take(event)
             case _:
                 self._leg_event(event)
 

@@ -11,7 +11,7 @@ from django.core.mail import send_mail
 from django.utils import translation
 from django.utils.translation import gettext_lazy as _
 
-from hearthline.callcontrol.lines import OPEN_STATES
+from hearthline.callcontrol.lines import OPEN_STATES, STILL_RINGING
 from hearthline.callcontrol.translation import leg_of
 from hearthline.calls.call_state import Via
 from hearthline.calls.models import Attempt, HandOver, HandOverState, Line
@@ -93,7 +93,8 @@ def _busy(managers: list[int]) -> set[int | None]:
 def _users_with_line(managers: list[CampaignManager]) -> set[object]:
     """On whichever node: a page that is rung for a call on another one opens its line there while it rings."""
     users = [m.user_id for m in managers if m.user_id is not None]
-    return set(Line.objects.filter(user__in=users, state__in=OPEN_STATES).values_list("user_id", flat=True))
+    lines = Line.objects.filter(user__in=users, state__in=OPEN_STATES).exclude(STILL_RINGING)
+    return set(lines.values_list("user_id", flat=True))
 
 
 def destination_of(handover_id: str) -> port.Destination:
@@ -139,6 +140,8 @@ def handover_for_answer(handover_id: str, *, user: str, line: str) -> tuple[Hand
     lines = Line.objects.filter(pk=line, state__in=OPEN_STATES)
     lines = lines.filter(user_id=user) if user else lines.filter(handover=handover)
     found = lines.first()
+    if found is not None and Line.objects.filter(STILL_RINGING, pk=found.pk).exists():
+        raise ConflictError(_("Your telephone is still ringing. Answer it and press a key, then answer here."))
     if found is None:
         raise ConflictError(_("Your line is not open. Allow the microphone, then answer."))
     return handover, found

@@ -7,6 +7,7 @@ import logging
 
 from hearthline.callcontrol import lines
 from hearthline.callcontrol.database import Database
+from hearthline.callcontrol.phone_desk import PhoneDesk
 from hearthline.callcontrol.translation import id_of, leg_of
 from hearthline.calls.models import Line
 from hearthline.realtime.bus import Audience, Bus
@@ -18,8 +19,9 @@ QUEUE_BOUND = 10_000
 
 
 class LineDesk:
-    def __init__(self, database: Database, bus: Bus, node: str) -> None:
+    def __init__(self, database: Database, bus: Bus, node: str, phones: PhoneDesk) -> None:
         self.node = node
+        self._phones = phones
         self._database = database
         self._bus = bus
         self._audience_of: dict[str, tuple[Audience, ...]] = {}
@@ -60,6 +62,9 @@ class LineDesk:
 
     async def _handle(self, event: port.SwitchEvent) -> None:
         run = self._database.run
+        if not isinstance(event, port.LegStats) and self._phones.has(getattr(event, "leg", "")):
+            await self._phones.handle(event)
+            return
         match event:
             case port.LegAnswered(leg=leg):
                 await run(lines.line_is_up, _id(leg))

@@ -6,11 +6,12 @@ import uuid
 from dataclasses import dataclass
 
 from django.db import transaction
+from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from hearthline.calls.commands import OpenLine
 from hearthline.calls.gates import handover_for_manager
-from hearthline.calls.models import Attempt, HandOver, Line, LineState
+from hearthline.calls.models import Attempt, HandOver, Line, LineKind, LineState
 from hearthline.lib import clock
 from hearthline.lib.errors import ConflictError, NotFoundError
 from hearthline.people.models import User
@@ -19,6 +20,7 @@ from hearthline.realtime.bus import Audience
 from hearthline.realtime.configured import bus
 
 LineId = uuid.UUID
+STILL_RINGING = Q(state=LineState.OPENING) & ~Q(kind=LineKind.BROWSER)  # a telephone that nobody has answered yet
 OPEN_STATES = (LineState.OPENING, LineState.OPEN, LineState.STALLED)
 
 
@@ -37,14 +39,14 @@ def prepare_line(command: OpenLine, *, node: str) -> Prepared:
         user, handover = _person(command)
         rows = Line.objects.filter(user=user) if user is not None else Line.objects.filter(handover=handover)
         existing = list(rows.filter(state__in=OPEN_STATES))
-        live = _call_of_operator(user)
-        as_manager = _call_of_manager(user, handover)
+        live = call_of_operator(user)
+        as_manager = call_of_manager(user, handover)
         for line in existing:
             if str(line.pk) == command.line and line.node_id == node:
                 return Prepared(line, True, (), live, as_manager)
         for line in existing:
             reason = "moved" if str(line.pk) == command.line else "taken_over"
-            _close(line, reason)
+            close_row(line, reason)
             tell_line(f"line.{reason}", line, reason=reason)
         line = Line.objects.create(user=user, handover=handover, node_id=node, state=LineState.OPENING)
         return Prepared(line, False, tuple(old.pk for old in existing), live, as_manager)
@@ -65,13 +67,13 @@ def _person(command: OpenLine) -> tuple[User | None, HandOver | None]:
     return None, handover
 
 
-def _call_of_operator(user: User | None) -> uuid.UUID | None:
+def call_of_operator(user: User | None) -> uuid.UUID | None:
     if user is None:
         return None
     return Attempt.objects.filter(operator=user, operator_left_at=None).values_list("pk", flat=True).first()
 
 
-def _call_of_manager(user: User | None, handover: HandOver | None) -> uuid.UUID | None:
+def call_of_manager(user: User | None, handover: HandOver | None = None) -> uuid.UUID | None:
     rows = HandOver.objects.filter(ended_at=None, answered_at__isnull=False)
     if user is not None:
         rows = rows.filter(manager__user=user)
@@ -91,38 +93,40 @@ def close_line(line_id: str, *, user: str) -> Line:
             raise NotFoundError(_("Your line is closed already."))
         if Attempt.objects.filter(line=line, operator_left_at=None).exists():
             raise ConflictError(_("You are in a call. Hang up first, then close the line."))
-        _close(line, "by_person")
+        close_row(line, "by_person")
         tell_line("line.closed", line, reason="by_person")
     return line
 
 
 def line_is_up(leg: uuid.UUID) -> None:
-    _move(leg, LineState.OPEN, "line.opened", (LineState.OPENING,))
+    move(leg, LineState.OPEN, "line.opened", (LineState.OPENING,))
 
 
 def line_stalled(leg: uuid.UUID, silent_ms: int) -> None:
-    _move(leg, LineState.STALLED, "line.stalled", (LineState.OPENING, LineState.OPEN), silent_ms)
+    move(leg, LineState.STALLED, "line.stalled", (LineState.OPENING, LineState.OPEN), silent_ms)
 
 
 def line_resumed(leg: uuid.UUID) -> None:
-    _move(leg, LineState.OPEN, "line.resumed", (LineState.STALLED,))
+    move(leg, LineState.OPEN, "line.resumed", (LineState.STALLED,))
 
 
 def line_is_gone(leg: uuid.UUID, reason: str) -> None:
     """The leg has ended: "grace_expired" (nothing came from the browser), "node_lost", "failed"."""
     with transaction.atomic():
         line = Line.objects.filter(pk=leg).exclude(state=LineState.CLOSED).first()
-        if line is not None and _close(line, reason):
+        if line is not None and close_row(line, reason):
             tell_line("line.closed", line, reason=reason)
 
 
-def _move(leg: uuid.UUID, state: LineState, name: str, before: tuple[LineState, ...], silent_ms: int = 0) -> None:
+def move(leg: uuid.UUID, state: LineState, name: str, before: tuple[LineState, ...], silent_ms: int = 0) -> None:
+    """From one of the states `before` to `state`, and tell it by the event `name`; nothing when it is in none of them."""
     with transaction.atomic():
         if Line.objects.filter(pk=leg, state__in=before).update(state=state) == 1:
             tell_line(name, Line.objects.get(pk=leg), silent_ms=silent_ms)
 
 
-def _close(line: Line, reason: str) -> bool:
+def close_row(line: Line, reason: str) -> bool:
+    """Within the caller's transaction, without a word to anybody. False when it was closed before."""
     rows = Line.objects.filter(pk=line.pk).exclude(state=LineState.CLOSED)
     return rows.update(state=LineState.CLOSED, closed_at=clock.now(), close_reason=reason) == 1
 

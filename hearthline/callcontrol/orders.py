@@ -9,7 +9,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Awaitable, Callable
 from typing import Any
-from uuid import UUID
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
@@ -96,6 +95,10 @@ def _refusal(error: port.SwitchError) -> ExchangeError:
             return InvalidInputError(_("Your browser's audio cannot be used here. Try a current Chrome or Firefox."))
         case port.SwitchErrorCode.OVERLOADED:
             return UnavailableError(_("The exchange is full at the moment. Try again in a minute."))
+        case port.SwitchErrorCode.NOT_REGISTERED:
+            return ConflictError(
+                _("Your SIP phone is not registered. Look at its settings and its network, then try again.")
+            )
         case port.SwitchErrorCode.NO_SUCH_LEG:
             return ConflictError(_("This call has ended already."))
         case _:
@@ -118,17 +121,21 @@ async def _open_line(conductor: Conductor, command: cmd.OpenLine) -> Reply:
             await conductor.database.run(lines.line_is_gone, prepared.line.pk, "failed")
         raise
     now = conductor.moments.now()
-    await _go_on(conductor, prepared.attempt, ev.OperatorReturned(leg, now), prepared.line)
-    await _go_on(conductor, prepared.as_manager, ev.ManagerReturned(leg, now), None)
+    await conductor.go_on(prepared.attempt, ev.OperatorReturned(leg, now), prepared.line)
+    await conductor.go_on(prepared.as_manager, ev.ManagerReturned(leg, now), None)
     for replaced in prepared.replaced:
         await conductor.switch.hang_up(leg_of(replaced))
     return {"line": str(prepared.line.pk), "answer": answer}
 
 
-async def _go_on(conductor: Conductor, attempt: UUID | None, event: ev.CallEvent, line: Line | None) -> None:
-    actor = conductor.actors.get(str(attempt)) if attempt is not None else None
-    if actor is not None:
-        await actor.ask(event, line)
+async def _open_phone_line(conductor: Conductor, command: cmd.OpenPhoneLine) -> Reply:
+    line = await conductor.phone_desk.open(command)
+    return {"line": str(line.pk), "kind": line.kind, "code": line.code}
+
+
+async def _renew_phones(conductor: Conductor, _command: cmd.RenewPhones) -> Reply:
+    await conductor.phone_accounts.look()
+    return {"renewed": True}
 
 
 async def _close_line(conductor: Conductor, command: cmd.CloseLine) -> Reply:
@@ -300,6 +307,8 @@ Handler = Callable[[Conductor, Any], Awaitable[Reply]]
 
 _HANDLERS: dict[type[cmd.Command], Handler] = {
     cmd.OpenLine: _open_line,
+    cmd.OpenPhoneLine: _open_phone_line,
+    cmd.RenewPhones: _renew_phones,
     cmd.CloseLine: _close_line,
     cmd.Dial: _dial,
     cmd.HangUp: _hang_up,

@@ -10,7 +10,7 @@ from typing import Any
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
-from django.db.models import OuterRef
+from django.db.models import OuterRef, Q
 from django.utils.translation import gettext_lazy as _
 
 from hearthline.callcontrol.translation import id_of, leg_of
@@ -21,7 +21,7 @@ from hearthline.calls.announcements import tell_call, tell_handover
 from hearthline.calls.call_state import CallState, Limits, Phase, from_json, to_json
 from hearthline.calls.commands import Dial
 from hearthline.calls.failover import MAX_TRIES
-from hearthline.calls.models import Attempt, HandOver, HandOverState, Line, LineState, Shift
+from hearthline.calls.models import Attempt, HandOver, HandOverState, Line, LineKind, LineState, Shift
 from hearthline.calls.outcomes import dispose
 from hearthline.calls.settlement import record_telephone
 from hearthline.dialing import services as dialing
@@ -126,7 +126,10 @@ def _earlier(assignment: Assignment) -> Started | None:
 
 
 def _shift_and_line(operator: uuid.UUID, node: str) -> tuple[Shift, uuid.UUID]:
-    lines = Line.objects.filter(user=OuterRef("operator"), node=node, state__in=(LineState.OPEN, LineState.OPENING))
+    here = Q(state=LineState.OPEN) | Q(
+        state=LineState.OPENING, kind=LineKind.BROWSER
+    )  # a telephone only rings until then
+    lines = Line.objects.filter(here, user=OuterRef("operator"), node=node)
     shift = Shift.objects.filter(operator=operator, ended_at=None).annotate(open_line=lines.values("pk")[:1]).first()
     if shift is None or shift.on_break:
         raise ConflictError(_("You are not on shift. Go on with the shift, then dial."))

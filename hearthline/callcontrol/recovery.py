@@ -14,7 +14,7 @@ from hearthline.callcontrol import lines, records, trunks
 from hearthline.callcontrol.translation import id_of, leg_of, stats_json
 from hearthline.calls import call_events as ev
 from hearthline.calls.call_state import BEFORE_ANSWER, LIVE, CallState, Phase, from_json
-from hearthline.calls.models import Attempt
+from hearthline.calls.models import Attempt, LineKind
 from hearthline.switch import port
 
 if TYPE_CHECKING:
@@ -29,6 +29,7 @@ ORPHAN_CAUSE = 31  # Q.850 normal, unspecified: a leg that belongs to no call
 
 async def recover(conductor: Conductor, *, at: float) -> None:
     """Bring calls, lines and legs into step. Raises SwitchError when the switch cannot be asked."""
+    await conductor.phone_accounts.renew()
     snapshots = {s.leg: s for s in await conductor.switch.legs()}
     await take_up_lines(conductor, snapshots)
     await take_up_calls(conductor)
@@ -81,11 +82,15 @@ async def take_up_calls(conductor: Conductor) -> int:
 async def take_up_lines(conductor: Conductor, snapshots: dict[str, port.LegSnapshot]) -> None:
     for line in await conductor.database.run(lines.open_lines, conductor.node):
         leg = leg_of(line.pk)
-        if leg in snapshots:
+        old = conductor.moments.now() - line.opened_at.timestamp() > YOUNG_S
+        if line.kind != LineKind.BROWSER:
+            if leg in snapshots or old:
+                await conductor.phone_desk.take_up(line, snapshots.get(leg))
+        elif leg in snapshots:
             conductor.line_desk.adopt(line)
             if snapshots[leg].state is port.LegState.UP:
                 await conductor.database.run(lines.line_is_up, line.pk)
-        elif conductor.moments.now() - line.opened_at.timestamp() > YOUNG_S:
+        elif old:
             conductor.line_desk.forget(leg)
             await conductor.database.run(lines.line_is_gone, line.pk, "node_lost")
 

@@ -1,4 +1,4 @@
-"""The sounds that call control plays: two short falling chimes, made at the start, so that nothing has to be shipped and
+"""The sounds that call control plays: short chimes, made at the start, so that nothing has to be shipped and
 no language has to be guessed."""
 
 from __future__ import annotations
@@ -15,6 +15,8 @@ _AMPLITUDE = 6000
 _CHIMES: dict[Sound, tuple[float, ...]] = {
     Sound.GOODBYE: (659.3, 523.3, 392.0),  # a falling chord: the call ends
     Sound.CONTACT_GONE: (523.3, 392.0),
+    Sound.PRESS_A_KEY: (523.3, 523.3, 0, 0, 0, 0),  # twice the same: a question; silence until it is played again
+    Sound.LINE_OPEN: (392.0, 523.3, 659.3),  # a rising chord
 }
 _NOTE_S = 0.28
 

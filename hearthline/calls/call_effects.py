@@ -12,6 +12,8 @@ class Sound(StrEnum):
 
     GOODBYE = "goodbye"  # the contact: the operator was lost, or the time is up
     CONTACT_GONE = "contact_gone"  # a manager at a phone: the person hung up meanwhile
+    PRESS_A_KEY = "press_a_key"  # a telephone that was called as a line: somebody must say that they are there
+    LINE_OPEN = "line_open"
 
 
 # --- at the switch --------------------------------------------------------------------------------------------------

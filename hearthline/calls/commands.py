@@ -35,6 +35,20 @@ class OpenLine(Command):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class OpenPhoneLine(Command):
+    """Ring the person's own telephone as their line; a telephone that is rung or open already stays as it is.
+
+    Reply at once: {"line": id, "kind", "code": digits to press, or "" for any key}; then the event `line.opened`, or
+    `line.closed` with the reason: busy, no_answer, absent, rejected, network, not_confirmed, code_wrong.
+    """
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RenewPhones(Command):
+    """SIP accounts have changed: let the switch know at once. Who does not hear it knows within `reconcile_every_s`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CloseLine(Command):
     line: str
 
@@ -116,7 +130,7 @@ class TestTrunk(Command):
 COMMANDS: dict[str, type[Command]] = {
     c.__name__: c
     for c in (
-        OpenLine, CloseLine, Dial, HangUp, Hold, SendDigits, Transfer, CompleteTransfer, CancelTransfer,
+        OpenLine, OpenPhoneLine, RenewPhones, CloseLine, Dial, HangUp, Hold, SendDigits, Transfer, CompleteTransfer, CancelTransfer,
         AnswerHandOver, DeclineHandOver, Listen, TestTrunk,
     )
 }  # fmt: skip

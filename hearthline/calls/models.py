@@ -119,8 +119,18 @@ class LineState(models.TextChoices):
     CLOSED = "closed", _("closed")
 
 
+class LineKind(models.TextChoices):
+    BROWSER = "browser", _("the browser and a headset")
+    CALLBACK = "callback", _("a telephone that the exchange calls")
+    SIP_PHONE = "sip_phone", _("a SIP phone of my own")
+
+
 class Line(models.Model):
-    """A person's audio path, open for the shift. `id` is the leg's id at the switch."""
+    """A person's audio path, open for the shift. `id` is the leg's id at the switch.
+
+    A telephone's line (`kind` callback or sip_phone) is one call to it. It is OPENING until the person at the telephone has
+    pressed a key, and its price is the one that was shown when it was opened.
+    """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     user = models.ForeignKey(User, null=True, on_delete=models.PROTECT, related_name="lines")
@@ -132,8 +142,30 @@ class Line(models.Model):
     opened_at = models.DateTimeField(auto_now_add=True)
     closed_at = models.DateTimeField(null=True)
     close_reason = models.CharField(max_length=40, blank=True)
+    # of a telephone
+    kind = models.CharField(max_length=12, choices=LineKind.choices, default=LineKind.BROWSER)
+    code = models.CharField(max_length=8, blank=True)  # digits to press; empty: any key, or none for a SIP phone
+    presses = models.CharField(max_length=24, blank=True)  # the digits pressed so far while it is OPENING
+    redial = models.BooleanField(
+        default=False
+    )  # rung by the exchange itself, because the one before was lost in a call
+    number = models.CharField(max_length=20, blank=True)  # E.164 of a callback; evidence for the provider's bill
+    trunk = models.ForeignKey(Trunk, null=True, on_delete=models.SET_NULL, related_name="+")
+    per_minute_micro = models.PositiveBigIntegerField(default=0)  # as `ledger.tariffs.Rate`
+    connection_micro = models.PositiveBigIntegerField(default=0)
+    answered_at = models.DateTimeField(null=True)
+    seen_at = models.DateTimeField(null=True)  # when the switch last confirmed that the leg is up
+    left_at = models.DateTimeField(null=True)  # the leg is gone; its cost is posted in the same transaction
 
     class Meta:
+        indexes = [
+            models.Index(
+                fields=["node"],
+                condition=Q(answered_at__isnull=False, left_at=None) & ~Q(kind="browser"),
+                name="telephones_that_cost",
+            ),
+            models.Index(fields=["user", "opened_at"], condition=~Q(kind="browser"), name="telephones_of_a_person"),
+        ]
         constraints = [
             models.UniqueConstraint(
                 fields=["user"], condition=~Q(state="closed") & Q(user__isnull=False), name="one_line_per_person"
@@ -290,3 +322,24 @@ class Recording(models.Model):
 
     def __str__(self) -> str:
         return str(self.id)
+
+
+class OwnPhone(models.Model):
+    """How a person's line is opened when it is not the browser. No row: the browser."""
+
+    user = models.OneToOneField(User, primary_key=True, on_delete=models.CASCADE, related_name="own_phone")
+    kind = models.CharField(max_length=12, choices=LineKind.choices, default=LineKind.BROWSER)
+    number = models.CharField(_("telephone number"), max_length=20, blank=True)  # E.164
+    confirmed_at = models.DateTimeField(null=True)  # a code shown on the page was pressed on this telephone
+    sip_name = models.CharField(max_length=32, blank=True)  # empty: no account
+    sip_ha1 = models.CharField(max_length=32, blank=True)  # MD5 of name:realm:password (RFC 2617 §3.2.2.2)
+    sip_made_at = models.DateTimeField(null=True)
+    registered_node = models.ForeignKey(Node, null=True, on_delete=models.SET_NULL, related_name="+")
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["sip_name"], condition=~Q(sip_name=""), name="one_phone_per_sip_name")
+        ]
+
+    def __str__(self) -> str:
+        return str(self.user_id)

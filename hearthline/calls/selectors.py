@@ -13,7 +13,8 @@ from typing import Any
 from django.db.models import QuerySet
 
 from hearthline.calls.call_state import LIVE
-from hearthline.calls.models import Attempt, HandOver, HandOverState, Line, LineState, Shift
+from hearthline.calls.models import Attempt, HandOver, HandOverState, Line, LineKind, LineState, OwnPhone, Shift
+from hearthline.calls.own_line import line_json, lines_json
 from hearthline.campaigns.models import Campaign, Contact
 from hearthline.dialing.models import Assignment, AssignmentState
 from hearthline.people.models import User
@@ -28,13 +29,16 @@ def console_state(operator: User) -> dict[str, Any]:
     """The operator's page.
 
     Shape: {"last_event", "shift": {...} | None, "campaign": {..., "fields": [...], "dispositions": [...]} | None,
-    "line": {"id", "state", "node"} | None, "assignment": {"id", "fence", "lease_expires_at", "contact": {...}} | None,
+    "line": {"id", "state", "node", "kind", "code"} | None,
+    "own_line": as `own_line.lines_json` says, "assignment": {"id", "fence", "lease_expires_at", "contact": {...}} | None,
     "call": {"attempt", "phase", ..., "draft": {"fields", "notes"}, "handover": {...} | None} | None}.
     `call` is the attempt that is not wrapped up. The script is rendered by the page. No phone number is in it; the name
     only when the campaign shows names.
     """
     last_event = bus().latest_id()
-    shift = Shift.objects.select_related("campaign").filter(operator=operator, ended_at=None).first()
+    shift = (
+        Shift.objects.select_related("campaign", "operator__own_phone").filter(operator=operator, ended_at=None).first()
+    )
     attempt = (
         Attempt.objects.select_related("campaign", "contact", "assignment")
         .filter(operator=operator, wrapped_up_at=None)
@@ -51,18 +55,22 @@ def console_state(operator: User) -> dict[str, Any]:
         "last_event": last_event,
         "shift": shift_json(shift) if shift else None,
         "campaign": campaign_json(campaign) if campaign else None,
-        "line": line_json(operator),
+        **lines_json(operator, phone_of(shift.operator if shift else operator)),
         "assignment": assignment_json(assignment) if assignment else None,
         "call": call_json(attempt) if attempt else None,
     }
 
 
 def manager_state(user: User) -> dict[str, Any]:
-    """The manager's page: {"last_event", "line", "handovers": [{..., "contact", "draft", "fields"}]}, the latest first.
+    """The manager's page: {"last_event", "line", "own_line", "handovers": [{..., "contact", "draft", "fields"}]}, the latest first.
     A manager is the customer's: name and data of the contact are shown, the number is not."""
     last_event = bus().latest_id()
     rows = _live_handovers().filter(manager__user=user).order_by("-rang_at")[:HISTORY_BOUND]
-    return {"last_event": last_event, "line": line_json(user), "handovers": [handover_json(row) for row in rows]}
+    return {
+        "last_event": last_event,
+        **lines_json(user, phone_of(user)),
+        "handovers": [handover_json(row) for row in rows],
+    }
 
 
 def guest_state(handover: HandOver) -> dict[str, Any]:
@@ -72,7 +80,8 @@ def guest_state(handover: HandOver) -> dict[str, Any]:
     line = Line.objects.filter(handover=handover).exclude(state=LineState.CLOSED).order_by("-opened_at").first()
     return {
         "last_event": last_event,
-        "line": _line(line) if line else None,
+        "line": line_json(line) if line else None,
+        "own_line": {"kind": LineKind.BROWSER.value},  # a guest has no account to keep a telephone in
         "handovers": [handover_json(row)] if row else [],
     }
 
@@ -219,13 +228,9 @@ def handover_json(handover: HandOver) -> dict[str, Any]:
     }
 
 
-def line_json(user: User) -> dict[str, Any] | None:
-    line = Line.objects.filter(user=user).exclude(state=LineState.CLOSED).first()
-    return _line(line) if line else None
-
-
-def _line(line: Line) -> dict[str, Any]:
-    return {"id": str(line.pk), "state": line.state, "node": line.node_id, "opened_at": _iso(line.opened_at)}
+def phone_of(user: User) -> OwnPhone | None:
+    """The person's own telephone, if they have said anything about one."""
+    return getattr(user, "own_phone", None)
 
 
 def _handover_head(handover: HandOver) -> dict[str, Any]:
@@ -273,3 +278,9 @@ def node_of(*, attempt: uuid.UUID | str | None = None, user: User | None = None)
     if attempt is not None:
         return Attempt.objects.filter(pk=attempt).values_list("node_id", flat=True).first()
     return Line.objects.filter(user=user).exclude(state=LineState.CLOSED).values_list("node_id", flat=True).first()
+
+
+def node_of_telephone(user: User) -> str | None:
+    """The node at which this person's own SIP phone is registered; None for everybody else."""
+    phones = OwnPhone.objects.filter(user=user, kind=LineKind.SIP_PHONE)
+    return phones.values_list("registered_node_id", flat=True).first()

@@ -47,6 +47,17 @@ class Rate:
         micro_60 = self.connection_micro * 60 + self.per_minute_micro * talk_s  # sixtieths of a micro unit
         return Money(-(-micro_60 * minor_per_major // (60 * _MICRO)), self.currency)
 
+    def seconds_for(self, amount: Money) -> int | None:
+        """The longest call that costs no more than `amount`; None when no length would (minutes are free)."""
+        micro_60 = amount.minor * 60 * _MICRO // 10 ** minor_digits(self.currency) - self.connection_micro * 60
+        if micro_60 < 0:
+            return 0
+        return micro_60 // self.per_minute_micro if self.per_minute_micro else None
+
+    def per_minute(self) -> Money:
+        """For a person to read: a minute, rounded up to a minor unit."""
+        return Rate(self.prefix, self.per_minute_micro, 0, self.currency).cost(60)
+
 
 class Rates:
     """All active prices in memory, for work on many numbers at once (an import of a million rows)."""

@@ -11,6 +11,11 @@ from phonenumbers import PhoneNumberType, timezone
 _SCIENTIFIC = re.compile(r"^\s*(\d+(?:[.,]\d+)?)[eE]\+?(\d{1,2})\s*$")
 _TRAILING_ZERO = re.compile(r"^\s*(\+?\d{5,})[.,]0+\s*$")
 
+ORDINARY_TYPES = frozenset(
+    {
+        PhoneNumberType.FIXED_LINE, PhoneNumberType.MOBILE, PhoneNumberType.FIXED_LINE_OR_MOBILE, PhoneNumberType.VOIP,
+    }
+)  # fmt: skip
 PREMIUM_TYPES = frozenset({PhoneNumberType.PREMIUM_RATE, PhoneNumberType.SHARED_COST})
 
 
@@ -62,6 +67,15 @@ def parse_phone(text: str, country: str) -> PhoneNumber:
             timezones=tuple(z for z in timezone.time_zones_for_number(number) if z != "Etc/Unknown"),
         )
     raise PhoneNumberError(failure)
+
+
+def is_ordinary(e164: str) -> bool:
+    """A telephone in a home, an office or a pocket: no premium, satellite, toll-free, pager or service number."""
+    try:
+        number = phonenumbers.parse(e164, None)
+    except phonenumbers.NumberParseException:
+        return False
+    return phonenumbers.is_valid_number(number) and phonenumbers.number_type(number) in ORDINARY_TYPES
 
 
 def masked(e164: str) -> str:

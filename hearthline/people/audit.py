@@ -66,6 +66,11 @@ class Tag(StrEnum):
     # calls
     WEB_RECORDING_PLAYED = "web:recording:played"
     WEB_CALL_LISTENED = "web:call:listened"
+    WEB_LINE_CHOSEN = "web:line:chosen"
+    WEB_SIP_ACCOUNT_ISSUED = "web:sip_account:issued"
+    WEB_SIP_ACCOUNT_WITHDRAWN = "web:sip_account:withdrawn"
+    SYSTEM_PHONE_CONFIRMED = "system:phone:confirmed"
+    SYSTEM_PHONE_REFUSED = "system:phone:refused"  # somebody answered who did not know the code
     ADMIN_TRUNK_CHANGED = "admin:trunk:changed"
     CLI_TRUNK_CHANGED = "cli:trunk:changed"
     WEB_TRUNK_CHANGED = "web:trunk:changed"

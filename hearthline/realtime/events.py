@@ -21,7 +21,10 @@ class Payload(BaseModel):
 
 class LineChanged(Payload):
     line: str
-    reason: str = ""  # of closing: "by_person", "taken_over", "grace_expired", "node_lost", "shift_ended"
+    # of closing: "by_person", "taken_over", "grace_expired", "node_lost", "shift_ended"; of a telephone also "busy",
+    # "no_answer", "absent", "rejected", "network", "not_confirmed", "code_wrong", "hung_up", "lost", "silent", "idle",
+    # "limit", "time_up"; of line.ringing: "redial" when the exchange rings by itself
+    reason: str = ""
     silent_ms: int = 0  # line.stalled: for how long nothing came; line.resumed: how long it was away
 
 
@@ -32,6 +35,12 @@ class LineQuality(Payload):
     loss_percent: float = 0.0
     jitter_ms: float = 0.0
     level_dbfs: float | None = None  # None: nothing audible lately
+
+
+class PhoneChanged(Payload):
+    """The person's own SIP phone can be rung, or cannot any more."""
+
+    registered: bool
 
 
 class ShiftChanged(Payload):
@@ -206,6 +215,7 @@ class SessionEnded(Payload):
 
 
 SCHEMAS: dict[str, type[Payload]] = {
+    "line.ringing": LineChanged,
     "line.opened": LineChanged,
     "line.stalled": LineChanged,
     "line.resumed": LineChanged,
@@ -214,6 +224,7 @@ SCHEMAS: dict[str, type[Payload]] = {
     "line.leaving": LineChanged,  # its node is being emptied: the page opens it anew, elsewhere
     "line.closed": LineChanged,
     "line.measured": LineQuality,
+    "phone.changed": PhoneChanged,
     "shift.started": ShiftChanged,
     "shift.changed": ShiftChanged,
     "shift.ended": ShiftChanged,

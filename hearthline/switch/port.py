@@ -19,6 +19,7 @@ from enum import StrEnum
 from typing import Protocol
 
 LegId = str
+PHONES_BOUND = 5_000  # telephones that one switch lets register
 
 SILENT_PROVIDER_S = 6  # a provider that sends no response at all to an INVITE (not even 100) is given up after this
 
@@ -31,6 +32,7 @@ class SwitchErrorCode(StrEnum):
     BAD_OFFER = "bad_offer"  # the browser's SDP has nothing the switch can use
     BAD_REQUEST = "bad_request"
     OVERLOADED = "overloaded"  # admission refused: audio would suffer
+    NOT_REGISTERED = "not_registered"  # no telephone of this name is registered now
     UNREACHABLE = "unreachable"  # the switch itself cannot be reached; the fate of the request is unknown
     FAILED = "failed"
 
@@ -101,14 +103,24 @@ class Trunk:
 
 @dataclass(frozen=True, slots=True)
 class Destination:
-    """Where a phone leg goes: a number (E.164 with its plus) through a trunk, or a SIP URI."""
+    """Where a phone leg goes: a number (E.164 with its plus) through a trunk, a SIP URI, or a registered telephone."""
 
     number: str = ""
     sip_uri: str = ""
+    phone: str = ""  # a `PhoneAccount.name`
 
     def __post_init__(self) -> None:
-        if bool(self.number) == bool(self.sip_uri):
-            raise ValueError("a destination is either a number or a SIP URI")
+        if [bool(self.number), bool(self.sip_uri), bool(self.phone)].count(True) != 1:
+            raise ValueError("a destination is a number, a SIP URI or a registered telephone")
+
+
+@dataclass(frozen=True, slots=True)
+class PhoneAccount:
+    """A telephone that may register (RFC 3261 §10) to be rung as somebody's line. It can dial nothing."""
+
+    name: str  # user part of its address, and the digest's user name: 1 to 32 of a-z, 0-9, - and _
+    realm: str  # of the digest; all accounts of a switch share it
+    ha1: str = field(repr=False)  # MD5 of name:realm:password in lower-case hex (RFC 2617 §3.2.2.2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,6 +254,22 @@ class RegistrationChanged:
 
 
 @dataclass(frozen=True, slots=True)
+class PhoneRegistered:
+    """A telephone can be rung now: its first binding was made (RFC 3261 §10.3)."""
+
+    phone: str  # `PhoneAccount.name`
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class PhoneUnregistered:
+    """A telephone's last binding was taken back or ran out, or its account was."""
+
+    phone: str
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
 class NodeLost:
     """The switch cannot be reached. Legs may live or not; `legs()` tells after `NodeBack`."""
 
@@ -269,6 +297,8 @@ SwitchEvent = (
     | RecordingStopped
     | SoundFinished
     | RegistrationChanged
+    | PhoneRegistered
+    | PhoneUnregistered
     | NodeLost
     | NodeBack
 )
@@ -303,9 +333,11 @@ class Switch(Protocol):
         max_duration_s: int = 0,
         tags: dict[str, str] | None = None,
     ) -> None:
-        """Call a telephone or SIP URI. Returns when the INVITE is on its way; the rest comes as events. After `timeout_s` seconds
+        """Call a telephone, a SIP URI, or a registered telephone (the binding made last; NOT_REGISTERED when it has none).
+        Returns when the INVITE is on its way; the rest comes as events. After `timeout_s` seconds
         without an answer the leg is cancelled and hung up with cause 19. `max_duration_s` is the switch's own
-        guard after the answer (0: none). A SIP URI needs no trunk. A trunk that is not kept registered is called without."""
+        guard after the answer (0: none). A SIP URI and a registered telephone need no trunk. A trunk that is not kept
+        registered is called without."""
         ...
 
     async def hang_up(self, leg: LegId, cause: int = 16) -> None:
@@ -357,6 +389,16 @@ class Switch(Protocol):
         """From now on exactly these trunks are kept registered with their providers (RFC 3261 §10), those with `register`
         at least; others are unregistered. A trunk that changed registers anew, one that did not is left alone. Returns when it
         is under way: what providers say comes as `RegistrationChanged`. Names must differ (BAD_REQUEST)."""
+        ...
+
+    async def accept_phones(self, accounts: Sequence[PhoneAccount]) -> None:
+        """From now on exactly these accounts may register; at most `PHONES_BOUND`. Bindings of an account that is not
+        among them, or whose `ha1` has changed, are forgotten; calls that are up go on. A registered telephone is rung by
+        `ring` and can call nobody. With FreeSWITCH: its directory, `a1-hash`, and a context without extensions."""
+        ...
+
+    async def registered_phones(self) -> list[str]:
+        """Names of the accounts that can be rung now, for recovery."""
         ...
 
     def events(self) -> AsyncIterator[SwitchEvent]:

@@ -72,6 +72,7 @@ class Leg:
     voice_in_ms: float = 0.0
     voice_out_ms: float = 0.0
     tags: dict[str, str] = field(default_factory=dict)
+    max_duration_s: int = 0
 
 
 VOICE_SHARE = 0.45  # of the time that two legs are connected, each speaks this much
@@ -84,6 +85,8 @@ class FakeSwitch:
         self.gone: list[str] = []
         self.requests: list[tuple[str, object]] = []
         self.refuse: dict[str, port.SwitchErrorCode] = {}  # request → how it is refused
+        self.accounts: list[port.PhoneAccount] = []
+        self.registered: set[str] = set()
         self.reachable = True
         self.kept: dict[str, port.Trunk] = {}
         self.muted = False  # events are lost, as when nobody listens
@@ -111,9 +114,11 @@ class FakeSwitch:
             return
         if destination.number and trunk is None:
             raise port.SwitchError(port.SwitchErrorCode.NO_SUCH_TRUNK, "a number needs a trunk")
+        if destination.phone and destination.phone not in self.registered:
+            raise port.SwitchError(port.SwitchErrorCode.NOT_REGISTERED, "it is not registered")
         self._legs[leg] = Leg(
             leg, port.LegKind.PHONE, self.moments.now(), destination=destination, caller_id=caller_id, trunk=trunk,
-            tags=tags or {},
+            tags=tags or {}, max_duration_s=max_duration_s,
         )  # fmt: skip
         self.moments.call_at(self.moments.now() + timeout_s, lambda: self._ring_timeout(leg))
 
@@ -195,6 +200,16 @@ class FakeSwitch:
         for name in self.kept:
             self._tell(port.RegistrationChanged(name, self.moments.now(), True))
 
+    async def accept_phones(self, accounts: Sequence[port.PhoneAccount]) -> None:
+        self._asked("accept_phones", len(accounts))
+        self.accounts = list(accounts)
+        for name in self.registered - {account.name for account in accounts}:
+            self.phone_unregisters(name)
+
+    async def registered_phones(self) -> list[str]:
+        self._asked("registered_phones", None)
+        return sorted(self.registered)
+
     async def events(self) -> AsyncIterator[port.SwitchEvent]:
         while True:
             yield await self._events.get()
@@ -232,6 +247,18 @@ class FakeSwitch:
     def is_lost(self, leg: str) -> None:
         """A browser's consent expired."""
         self._end(leg, 102, port.Party.SWITCH)
+
+    def presses(self, leg: str, digits: str) -> None:
+        for digit in digits:
+            self._tell(port.LegDigit(leg, self.moments.now(), digit))
+
+    def phone_registers(self, name: str) -> None:
+        self.registered.add(name)
+        self._tell(port.PhoneRegistered(name, self.moments.now()))
+
+    def phone_unregisters(self, name: str) -> None:
+        self.registered.discard(name)
+        self._tell(port.PhoneUnregistered(name, self.moments.now()))
 
     def goes_silent(self, leg: str) -> None:
         self._tell(port.LegMediaStalled(leg, self.moments.now(), 5000))

@@ -11,6 +11,7 @@ import sys
 import tempfile
 import time
 from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -23,6 +24,7 @@ from hearthline.switch.port import Switch
 from hearthline.switch.robots.browser_peer import PeerClock
 from tests.switch.freeswitch_node import FreeswitchNode, freeswitch_node
 from tests.switch.town import Town
+from tests.testbed.programs import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
 QUICK = EngineConfig(consent_timeout_s=2, connect_timeout_s=2, stalled_after_ms=600, stats_interval_s=1)
@@ -34,7 +36,7 @@ def engine_process() -> Iterator[Path]:
     """The engine as a process; the path of its socket."""
     with tempfile.TemporaryDirectory(prefix="hl-") as folder:
         socket = Path(folder) / "engine.sock"
-        process = start_engine(socket, QUICK)
+        process = start_engine(socket, replace(QUICK, sip_port=free_port()))  # telephones must know where to register
         yield socket
         process.terminate()
         assert process.wait(10) == 0

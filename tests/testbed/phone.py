@@ -17,6 +17,14 @@ from tests.testbed.sounds import seconds_of, write_tone
 MODULES = Path("/usr/lib/baresip/modules")
 
 
+@dataclass(frozen=True)
+class Registrar:
+    """Where an `OwnPhone` registers."""
+
+    port: int
+    host: str = "127.0.0.1"
+
+
 @dataclass
 class Phone:
     """Answers by itself after `answer_after` seconds (None: rings for ever), and hangs up `hang_up_after` seconds
@@ -24,7 +32,7 @@ class Phone:
 
     folder: Path
     number: str  # digits
-    provider: Provider
+    provider: Provider | Registrar
     tone_hz: int = 659
     answer_after: float | None = 0.0
     hang_up_after: float = 0.0
@@ -48,8 +56,7 @@ class Phone:
         tone = write_tone(self._folder / "tone.wav", self.tone_hz)
         (self._folder / "config").write_text(self._config(tone))
         # always answered through the control connection: "auto" would leave no time to ring
-        address = f"<sip:{self.number}@{self.provider.host}:{self.provider.port}>"
-        account = f"{address};regint=0;answermode=manual;audio_codecs={self.codecs}\n"
+        account = f"{self._account()};answermode=manual;audio_codecs={self.codecs}\n"
         (self._folder / "accounts").write_text(account)
         (self._folder / "contacts").write_text("")
         self._program = Program(["baresip", "-f", str(self._folder)], self._folder / "log", self._folder)
@@ -57,8 +64,16 @@ class Phone:
         self._control = socket.create_connection(("127.0.0.1", self._control_port), 5)
         self._control.settimeout(None)
         threading.Thread(target=self._follow, args=(self._control,), daemon=True).start()
-        self.provider.connect_number(self.number, self.port)
+        self._connect()
         return self
+
+    def _account(self) -> str:
+        return f"<sip:{self.number}@{self.provider.host}:{self.provider.port}>;regint=0"
+
+    def _connect(self) -> None:
+        """Tell the network where this number is."""
+        assert isinstance(self.provider, Provider)
+        self.provider.connect_number(self.number, self.port)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -187,3 +202,28 @@ class Phone:
             f"snd_path {self._recordings}\n"
             "statmode_default off\n"
         )
+
+
+@dataclass
+class OwnPhone(Phone):
+    """Somebody's own SIP phone: `number` is its user name, `provider` the exchange's switch, at which it registers."""
+
+    password: str = ""
+    every_s: int = 60
+
+    def __enter__(self) -> OwnPhone:
+        super().__enter__()
+        return self
+
+    def _account(self) -> str:
+        address = f"<sip:{self.number}@{self.provider.host}:{self.provider.port}>"
+        return f"{address};auth_pass={self.password};regint={self.every_s}"
+
+    def _connect(self) -> None:
+        """It does so itself, by REGISTER."""
+
+    def wait_registered(self) -> None:
+        self.wait_for("REGISTER_OK")
+
+    def wait_refused(self) -> None:
+        self.wait_for("REGISTER_FAIL")

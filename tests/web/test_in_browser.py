@@ -39,6 +39,7 @@ PAGES = {
         "/campaigns/{campaign}/managers/",
         "/balance/",
         "/account/",
+        "/account/line/",
         "/accounts/2fa/",
     ],
     "moderator": ["/moderation/"],
@@ -59,7 +60,8 @@ DATA_PAGES = [
 
 @pytest.fixture(scope="module")
 def exchange(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Exchange]:
-    found = Exchange(tmp_path_factory.mktemp("exchange"))
+    offers = {"callback_countries": '["RU"]', "phones_server": "sip.example.org:5060"}
+    found = Exchange(tmp_path_factory.mktemp("exchange"), **offers)
     found.start()
     try:
         yield found

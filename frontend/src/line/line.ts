@@ -1,6 +1,7 @@
 // A person's line: one RTCPeerConnection for the shift. Its SDP travels over the web session; the browser learns no number.
 
 import { Refusal } from "../net/post.ts";
+import type { PersonLine } from "./phone.ts";
 import type { Quality } from "./quality.ts";
 import { qualityOf } from "./quality.ts";
 import { relays } from "./relays.ts";
@@ -27,7 +28,8 @@ const CONNECT_MS = 15_000;
 const IN_LINE_MS = 3000;
 const PASSING = new Set(["unavailable", "no_node"]); // call control is starting again: what we have may well go on
 
-export class Line {
+export class Line implements PersonLine {
+  readonly byPhone = false;
   id: string;
   state: LineState = "closed";
   muted = false;

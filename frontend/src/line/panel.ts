@@ -3,6 +3,7 @@ import { byId } from "../net/parts.ts";
 import { say } from "../net/texts.ts";
 import { LevelMeter, meterShare } from "./level.ts";
 import type { LineState, MicrophoneTrouble } from "./line.ts";
+import { type OwnLine, phoneWords } from "./phone.ts";
 import type { Quality } from "./quality.ts";
 import { isPoor } from "./quality.ts";
 
@@ -14,6 +15,7 @@ export class LinePanel {
   private readonly bar = byId<HTMLMeterElement>("line-level");
   private readonly quality = byId("line-quality");
   private readonly select = byId<HTMLSelectElement>("line-microphone");
+  private byPhone = false;
 
   constructor(
     chooseMicrophone: (deviceId: string) => void,
@@ -30,6 +32,16 @@ export class LinePanel {
     return localStorage.getItem(MICROPHONE) ?? undefined;
   }
 
+  /** The sound goes by a telephone: no microphone here, but a price. */
+  telephone(own: OwnLine): void {
+    this.byPhone = true;
+    this.bar.hidden = true;
+    this.select.hidden = true;
+    this.quality.classList.remove("nowrap");
+    this.quality.classList.add("is-cost"); // theirs to see, however narrow the page is
+    this.quality.textContent = phoneWords(own);
+  }
+
   state(state: LineState, muted: boolean): void {
     const tone: Record<LineState, string> = {
       closed: "state-off",
@@ -39,7 +51,9 @@ export class LinePanel {
       taken_over: "state-bad",
     };
     this.mark.className = `state ${muted && state === "open" ? "state-warn" : tone[state]}`;
-    this.mark.textContent = say(muted && state === "open" ? "line_muted" : `line_${state}`);
+    const rings = this.byPhone && state === "opening";
+    this.mark.textContent = say(rings ? "line_rings" : muted && state === "open" ? "line_muted" : `line_${state}`);
+    if (this.byPhone) return;
     const up = state === "open" || state === "reconnecting";
     if (!up) {
       this.quality.textContent = "";

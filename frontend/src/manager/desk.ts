@@ -1,6 +1,8 @@
 // The desk as it is seen: the strip with its one primary action, the contact, what the operator has written.
+
+import type { OwnLine } from "../line/phone.ts";
 import { byId } from "../net/parts.ts";
-import { clock, say } from "../net/texts.ts";
+import { clock, has, say } from "../net/texts.ts";
 import type { HandOver, Mode } from "./state.ts";
 import { timerStart } from "./state.ts";
 
@@ -33,12 +35,15 @@ export interface Shown {
   handover: HandOver | undefined;
   ending: string;
   guest: boolean;
+  own: OwnLine;
+  /** What to do with the telephone that rings; empty when none does. */
+  instruction: string;
 }
 
-export function show({ mode, handover, ending, guest }: Shown): void {
+export function show({ mode, handover, ending, guest, own, instruction }: Shown): void {
   if (panel) panel.dataset.mode = mode;
   parts.mode.textContent = say(`mode_${mode}`);
-  parts.hint.textContent = hintOf(mode, handover, ending, guest);
+  parts.hint.textContent = instruction || hintOf(mode, handover, ending, guest, own);
   parts.label.textContent = say(`primary_${mode}`);
   parts.primary.hidden = mode === "over" && guest;
   parts.primary.disabled = mode === "opening" || mode === "entering";
@@ -46,7 +51,7 @@ export function show({ mode, handover, ending, guest }: Shown): void {
   parts.primary.classList.toggle("btn-quiet", mode === "waiting" || mode === "briefing" || mode === "talking");
   parts.decline.hidden = mode !== "ringing";
   parts.hangUp.hidden = mode !== "talking" && mode !== "briefing";
-  parts.mute.hidden = parts.hangUp.hidden;
+  parts.mute.hidden = parts.hangUp.hidden || own.kind !== "browser"; // a telephone has a key of its own
   // in a conversation Enter does nothing by accident: its key is h, and the button stands beside
   parts.primary.hidden ||= mode === "talking" || mode === "briefing";
   const known = handover !== undefined && mode !== "off" && mode !== "waiting";
@@ -90,10 +95,13 @@ function showContact(handover: HandOver): void {
   showDraft(handover);
 }
 
-function hintOf(mode: Mode, handover: HandOver | undefined, ending: string, guest: boolean): string {
+function hintOf(mode: Mode, handover: HandOver | undefined, ending: string, guest: boolean, own: OwnLine): string {
   if (mode === "over") return [say(`over_${ending}`), guest ? say("over_guest") : ""].filter(Boolean).join(" ");
   if (mode === "off" && guest) return say("hint_off_guest");
-  return say(`hint_${mode}`, {
+  if (mode === "off" && own.registered === false) return say("sip_unregistered");
+  const byPhone = `hint_${mode}_${own.kind}`;
+  return say(has(byPhone) ? byPhone : `hint_${mode}`, {
+    phone: own.phone ?? "",
     operator: handover?.operator_name ?? "",
     contact: handover?.contact.name || say("the_contact"),
   });

@@ -1,5 +1,6 @@
 // What the manager's page knows, as `calls.selectors.manager_state` and `guest_state` give it, and which mode that is.
 import type { LineState } from "../line/line.ts";
+import type { OpenLine, OwnLine } from "../line/phone.ts";
 
 export interface Column {
   key: string;
@@ -26,7 +27,8 @@ export interface HandOver {
 export interface ManagerState {
   last_event: number;
   now: number;
-  line: { id: string; state: string; node: string } | null;
+  line: OpenLine | null;
+  own_line: OwnLine;
   handovers: HandOver[];
 }
 

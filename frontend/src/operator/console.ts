@@ -4,8 +4,8 @@ import { EventStream } from "../events/stream.ts";
 import type { KeyMap, Shortcuts } from "../keys/bindings.ts";
 import { leaveField, listen } from "../keys/bindings.ts";
 import { Line } from "../line/line.ts";
-import { LinePanel, troubleSentence } from "../line/panel.ts";
-import { isPoor } from "../line/quality.ts";
+import { LinePanel } from "../line/panel.ts";
+import { isTelephone, type OwnLine, type PersonLine, PhoneLine } from "../line/phone.ts";
 import { play } from "../line/sounds.ts";
 import { byId } from "../net/parts.ts";
 import { get, post, Refusal } from "../net/post.ts";
@@ -14,6 +14,7 @@ import { askToEnd, ContactDialog, Keypad, KeysDialog, prepareClosers } from "./d
 import type { Action, Mode } from "./mode.ts";
 import { isPossible, modeOf, primaryOf } from "./mode.ts";
 import { newsOf, savedSentence } from "./news.ts";
+import { browserLine, type LineSurroundings, telephoneLine } from "./own-line.ts";
 import type { ConsoleState } from "./state.ts";
 import { applyEvent, changesEverything, mergeState } from "./state.ts";
 import { Strip } from "./strip.ts";
@@ -31,6 +32,7 @@ export type Command =
   | "add_contact"
   | "shortcuts"
   | "open_line"
+  | "open_phone_line"
   | "close_line"
   | "dial"
   | "hang_up"
@@ -39,7 +41,8 @@ export type Command =
   | "transfer"
   | "complete"
   | "take_back"
-  | "home";
+  | "home"
+  | "own_line";
 
 /** Where each command goes: the page's addresses, by the exchange. */
 export type Urls = Readonly<Record<Command, string>>;
@@ -60,7 +63,7 @@ interface Outcome {
 
 export class Console {
   private readonly strip = new Strip();
-  private readonly line: Line;
+  private readonly line: PersonLine;
   private readonly panel: LinePanel;
   private readonly sheet: Worksheet;
   private readonly keypad: Keypad;
@@ -90,7 +93,7 @@ export class Console {
       (deviceId) => void this.line.useMicrophone(deviceId),
       (silent) => this.silence(silent),
     );
-    this.line = this.makeLine();
+    this.line = this.makeLine(state.own_line);
     this.sheet = new Worksheet(
       byId("worksheet"),
       (draft) => this.saveDraft(draft),
@@ -130,7 +133,8 @@ export class Console {
       ended: (reason) => this.strip.trouble("stream", say(`trouble_${reason}`)),
     });
     this.render();
-    if (this.lineIsOurs()) void this.openLine();
+    if (this.line instanceof PhoneLine) this.line.sync(this.state.line);
+    else if (this.lineIsOurs()) void this.openLine();
     else if (this.state.line) this.strip.note(say("line_elsewhere"));
   }
 
@@ -149,6 +153,10 @@ export class Console {
     const before = this.state.call?.attempt;
     this.state = mergeState(state, this.recent);
     this.strip.setClock(state.now);
+    if (this.line instanceof PhoneLine) {
+      this.panel.telephone(state.own_line);
+      this.line.sync(this.state.line);
+    }
     this.render();
     if (this.state.call) this.attempt = this.state.call.attempt;
     else if (this.state.assignment) this.attempt = "";
@@ -182,11 +190,13 @@ export class Console {
   }
 
   private heardOfLine(event: ExchangeEvent): void {
+    if (event.name === "line.ringing" && this.line instanceof PhoneLine) this.rings(this.line, event);
     if (event.payload["line"] !== this.line.id || this.line.id === "") return;
     // while the line is being opened anew, the end of the former one is no news
-    if (event.name === "line.closed" && this.line.state !== "open") return;
+    if (event.name === "line.closed" && this.line.state !== "open" && !this.line.byPhone) return;
+    if (event.name === "line.opened" && this.line instanceof PhoneLine) this.line.opened();
     const reason = String(event.payload["reason"] ?? "");
-    if (event.name === "line.leaving") void this.line.move();
+    if (event.name === "line.leaving" && this.line instanceof Line) void this.line.move();
     else if (event.name === "line.taken_over") {
       this.line.takenOver();
       this.strip.trouble("line", say("trouble_taken_over"));
@@ -194,7 +204,16 @@ export class Console {
       this.line.gone();
       const key = `gone_${reason}`;
       this.strip.trouble("line", has(key) ? say(key) : say("gone"));
+      if (this.line.byPhone) this.readSoon();
     }
+  }
+
+  /** The exchange rings the telephone; by itself only when it was lost in mid-call. */
+  private rings(phone: PhoneLine, event: ExchangeEvent): void {
+    if (event.payload["reason"] !== "redial") return;
+    phone.rang(String(event.payload["line"]));
+    this.strip.trouble("line", say("redialled"));
+    this.readSoon();
   }
 
   private streamChanged(up: boolean): void {
@@ -229,38 +248,20 @@ export class Console {
 
   // --- the line -----------------------------------------------------------------------------------------------------
 
-  private makeLine(): Line {
-    return new Line(
-      byId<HTMLAudioElement>("voice"),
-      {
-        open: (offer, line) => post(this.urls.open_line, { offer, line }),
-        close: async (line) => {
-          await post(this.urls.close_line, { line }).catch(() => undefined);
-        },
-        state: (state, { awayMs }) => {
-          this.panel.state(state, this.line.muted);
-          this.strip.lineTone(state);
-          if (state === "open") {
-            sessionStorage.setItem(OWN_LINE, this.line.id);
-            for (const kind of ["line", "microphone"]) this.strip.trouble(kind);
-            if (awayMs !== undefined) {
-              this.strip.note(say("line_came_back", { seconds: Math.max(1, Math.round(awayMs / 1000)) }));
-            }
-            this.readSoon();
-          }
-          this.render();
-        },
-        microphone: (stream) => void this.panel.microphone(stream),
-        trouble: (trouble) => this.strip.trouble("microphone", troubleSentence(trouble)),
-        failed: (refusal) => this.strip.trouble("line", refusal.message),
-        quality: (quality) => {
-          this.panel.measured(quality);
-          const poor = isPoor(quality) ? say("quality_poor", { percent: quality.lossPercent }) : undefined;
-          this.strip.trouble("quality", poor);
-        },
+  private makeLine(own: OwnLine): PersonLine {
+    const around: LineSurroundings = {
+      urls: this.urls,
+      panel: this.panel,
+      strip: this.strip,
+      render: () => this.render(),
+      readSoon: () => this.readSoon(),
+      rings: (line) => {
+        this.state = { ...this.state, line };
       },
-      this.lineIsOurs() ? (this.state.line?.id ?? "") : "",
-    );
+      opened: (line) => sessionStorage.setItem(OWN_LINE, line),
+    };
+    if (isTelephone(own, this.state.line)) return telephoneLine(around, own);
+    return browserLine(around, this.lineIsOurs() ? (this.state.line?.id ?? "") : "");
   }
 
   /** After a reload, or when the page that had the line is gone. A line that is open on another page is left there. */

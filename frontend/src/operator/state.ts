@@ -1,5 +1,6 @@
 // The console's state as the exchange tells it (`calls.selectors.console_state`), and how events change it.
 import type { ExchangeEvent } from "../events/stream.ts";
+import type { OpenLine, OwnLine } from "../line/phone.ts";
 
 export interface Shift {
   id: string;
@@ -86,7 +87,8 @@ export interface ConsoleState {
   now: number;
   shift: Shift | null;
   campaign: Campaign | null;
-  line: { id: string; state: string } | null;
+  line: OpenLine | null;
+  own_line: OwnLine;
   assignment: Assignment | null;
   call: Call | null;
   /** Rendered by the exchange for this assignment: the script, what is known of the contact, the form. */
@@ -177,5 +179,5 @@ export function mergeState(read: ConsoleState, since: readonly ExchangeEvent[]):
 
 /** Events after which the whole state is read again. */
 export function changesEverything(name: string): boolean {
-  return /^(call|contact|handover|shift|campaign)\./.test(name);
+  return /^(call|contact|handover|shift|campaign|phone)\./.test(name);
 }

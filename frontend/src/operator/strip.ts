@@ -1,6 +1,7 @@
 // The strip: where the call stands, in words, for the eye and once for the ear; the primary action in one place.
 
 import type { LineState } from "../line/line.ts";
+import { isTelephone, phoneInstruction } from "../line/phone.ts";
 import { play } from "../line/sounds.ts";
 import { byId } from "../net/parts.ts";
 import { clock, has, money, say } from "../net/texts.ts";
@@ -134,8 +135,13 @@ export class Strip {
     const spent = start === undefined ? 0 : (this.now - start) / 1000;
     const lease = state.assignment ? (Date.parse(state.assignment.lease_expires_at) - this.now) / 1000 : 0;
     const left = mode === "reserved" ? clock(lease) : clock(most - spent);
-    const key = `hint_${mode}`;
-    return has(key) ? say(key, { manager, most: clock(most), left }) : "";
+    if (mode === "opening" && isTelephone(state.own_line, state.line)) {
+      return phoneInstruction(state.own_line, state.line);
+    }
+    if (mode === "no_line" && state.own_line.registered === false) return say("sip_unregistered");
+    const own = `hint_${mode}_${state.own_line.kind}`;
+    const key = has(own) ? own : `hint_${mode}`;
+    return has(key) ? say(key, { manager, most: clock(most), left, phone: state.own_line.phone ?? "" }) : "";
   }
 
   private tick(): void {

@@ -25,6 +25,7 @@ from hearthline.switch.port import (
     NodeLoad,
     NodeLost,
     ParkSound,
+    PhoneAccount,
     SwitchError,
     SwitchErrorCode,
     SwitchEvent,
@@ -261,6 +262,13 @@ class EmbeddedClient:
 
     async def keep_registered(self, trunks: Sequence[Trunk]) -> None:
         await self._ask("keep_registered", trunks=list(trunks))
+
+    async def accept_phones(self, accounts: Sequence[PhoneAccount]) -> None:
+        await self._ask("accept_phones", accounts=list(accounts))
+
+    async def registered_phones(self) -> list[str]:
+        names: list[str] = await self._ask("registered_phones")
+        return names
 
     async def _read_events(self) -> AsyncIterator[SwitchEvent]:
         while True:

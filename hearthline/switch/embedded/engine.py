@@ -49,6 +49,9 @@ from hearthline.switch.port import (
     NodeLoad,
     ParkSound,
     Party,
+    PhoneAccount,
+    PhoneRegistered,
+    PhoneUnregistered,
     RecordingStopped,
     RegistrationChanged,
     SoundFinished,
@@ -125,6 +128,7 @@ class EmbeddedSwitch:
         except OSError:
             self._port.close()
             raise
+        self._agent.phones.on_change = self._phone_changed
         self._port.start()
         self._ticker.start()
         self._watching = self._loop.call_later(_WATCH_S, self._watch)
@@ -448,6 +452,20 @@ class EmbeddedSwitch:
     def _registration_changed(self, trunk: str, outcome: Outcome) -> None:
         said = "" if outcome.accepted else describe(outcome)
         self._emit(RegistrationChanged(trunk, time.time(), outcome.accepted, said))
+
+    @port_errors
+    async def accept_phones(self, accounts: Sequence[PhoneAccount]) -> None:
+        assert self._agent is not None
+        self._agent.phones.accept(accounts)
+
+    @port_errors
+    async def registered_phones(self) -> list[str]:
+        assert self._agent is not None
+        return self._agent.phones.registered()
+
+    def _phone_changed(self, name: str, registered: bool) -> None:
+        at = time.time()
+        self._emit(PhoneRegistered(name, at) if registered else PhoneUnregistered(name, at))
 
     def events(self) -> AsyncIterator[SwitchEvent]:
         return self.log.read(self.log.last)

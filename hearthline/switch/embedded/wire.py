@@ -45,6 +45,8 @@ METHODS = (
     "load",
     "test_trunk",
     "keep_registered",
+    "accept_phones",
+    "registered_phones",
 )
 
 

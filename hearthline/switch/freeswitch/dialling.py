@@ -23,6 +23,8 @@ def _bad(message: str) -> SwitchError:
 
 def target_of(destination: Destination, trunk: Trunk | None) -> str:
     """The Request-URI. SwitchError: NO_SUCH_TRUNK, BAD_REQUEST."""
+    if destination.phone:
+        raise SwitchError(SwitchErrorCode.NOT_REGISTERED, "Telephones register with the embedded engine only.")
     if destination.number:
         if trunk is None:
             raise SwitchError(SwitchErrorCode.NO_SUCH_TRUNK, "A telephone number needs a trunk.")

@@ -43,6 +43,7 @@ from hearthline.switch.port import (
     NodeLost,
     ParkSound,
     Party,
+    PhoneAccount,
     SwitchError,
     SwitchErrorCode,
     SwitchEvent,
@@ -404,6 +405,14 @@ class FreeswitchSwitch:
 
     async def keep_registered(self, trunks: Sequence[Trunk]) -> None:
         await self.gateways.keep(trunks)
+
+    async def accept_phones(self, accounts: Sequence[PhoneAccount]) -> None:
+        """Not served by this engine: its directory is empty, nobody may register (`deploy/freeswitch`)."""
+        if accounts:
+            raise SwitchError(SwitchErrorCode.BAD_REQUEST, "Telephones register with the embedded engine only.")
+
+    async def registered_phones(self) -> list[str]:
+        return []
 
     def events(self) -> AsyncIterator[SwitchEvent]:
         return self.log.read(self.log.last)

@@ -6,10 +6,12 @@ import uuid
 from typing import Any
 
 from django.http import HttpRequest
+from django.utils.translation import gettext as _
 
-from hearthline.calls import commands
+from hearthline.calls import commands, selectors
 from hearthline.calls.handover_notes import save_manager_notes
 from hearthline.calls.nodes import node_for_line, node_for_new_line
+from hearthline.lib.errors import NotAllowedError
 from hearthline.web.commands import json_command, key_of, send, text_of
 from hearthline.web.manager.taker import Taker, taker_of
 
@@ -35,6 +37,18 @@ def open_line(request: HttpRequest, body: Body, guest: uuid.UUID | None = None) 
 
 def _node_for(taker: Taker) -> str:
     return node_for_line(taker.user) if taker.user is not None else node_for_new_line()
+
+
+@json_command
+def open_phone_line(request: HttpRequest, body: Body, guest: uuid.UUID | None = None) -> Body:
+    """Ring the manager's own telephone, by the node of the call when one is being handed over."""
+    taker = taker_of(request, guest)
+    if taker.user is None:
+        raise NotAllowedError(_("Whoever comes by a link answers with the browser."))
+    waiting = taker.state()["handovers"]
+    at_call = taker.handover(waiting[0]["id"]).attempt.node_id if waiting else None
+    node = selectors.node_of_telephone(taker.user) or at_call or node_for_new_line()
+    return send(node, commands.OpenPhoneLine(key=key_of(body), user=taker.command_user))
 
 
 @json_command

@@ -18,6 +18,10 @@ TEXTS: dict[str, str | Promise] = {
     "mode_over": _("Over"),
     "mode_entering": _("Opening the hand-over"),
     "hint_off": _("Open your line, and people whom an operator hands over ring here."),
+    "hint_off_callback": _(
+        "Open your line: your telephone {phone} rings, and people whom an operator hands over come there."
+    ),
+    "hint_off_sip_phone": _("Open your line: your SIP phone rings, and people whom an operator hands over come there."),
     "hint_off_guest": _("Answer, and allow the microphone when the browser asks."),
     "hint_opening": _("The browser may ask to use the microphone. Allow it."),
     "hint_waiting": _("Leave this page open. It rings and tells you who it is before you answer."),

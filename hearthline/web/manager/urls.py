@@ -12,6 +12,7 @@ def _addresses(prefix: str, name: str) -> list[URLPattern]:
     return [
         path(f"{prefix}state/", pages.state, name=f"{name}state"),
         path(f"{prefix}line/open/", commands.open_line, name=f"{name}open_line"),
+        path(f"{prefix}line/ring/", commands.open_phone_line, name=f"{name}open_phone_line"),
         path(f"{prefix}line/close/", commands.close_line, name=f"{name}close_line"),
         path(f"{prefix}answer/", commands.answer, name=f"{name}answer"),
         path(f"{prefix}decline/", commands.decline, name=f"{name}decline"),

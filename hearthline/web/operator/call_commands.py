@@ -8,7 +8,7 @@ from typing import Any
 from django.http import HttpRequest
 from django.utils.translation import gettext as _
 
-from hearthline.calls import commands
+from hearthline.calls import commands, selectors
 from hearthline.calls.gates import attempt_for_operator, line_for_person
 from hearthline.calls.models import Attempt, LineState
 from hearthline.calls.nodes import operators_turn
@@ -39,6 +39,14 @@ def open_line(request: HttpRequest, body: dict[str, Any]) -> dict[str, Any]:
         line=text_of(body, "line", 40),
     )
     return send(operators_turn(operator), command)
+
+
+@json_command
+def open_phone_line(request: HttpRequest, body: dict[str, Any]) -> dict[str, Any]:
+    """Ring the operator's own telephone. Reply: {"line", "kind", "code"}; the rest are events."""
+    operator = operator_of(request)
+    node = selectors.node_of(user=operator) or selectors.node_of_telephone(operator) or operators_turn(operator)
+    return send(node, commands.OpenPhoneLine(key=key_of(body), user=str(operator.pk)))
 
 
 @json_command

@@ -30,7 +30,7 @@ from hearthline.web.operator.texts import TEXTS
 
 SHIFTS_SHOWN = 30
 COMMANDS = (
-    "state", "next", "skip", "renew", "break", "end", "draft", "wrap_up", "add_contact", "shortcuts", "open_line",
+    "state", "next", "skip", "renew", "break", "end", "draft", "wrap_up", "add_contact", "shortcuts", "open_line", "open_phone_line",
     "close_line", "dial", "hang_up", "hold", "digits", "transfer", "complete", "take_back",
 )  # fmt: skip
 
@@ -71,7 +71,8 @@ def shift(request: HttpRequest) -> HttpResponse:
         "state": state,
         "campaign": state["campaign"],
         "texts": {key: str(sentence) for key, sentence in TEXTS.items()},
-        "urls": {name: reverse(f"operator:{name}") for name in COMMANDS} | {"home": reverse("operator:choose")},
+        "urls": {name: reverse(f"operator:{name}") for name in COMMANDS}
+        | {"home": reverse("operator:choose"), "own_line": reverse("account:line")},
         "keys": {"defaults": DEFAULT_KEYS, "own": request.user.shortcuts},
         "key_titles": KEY_TITLES,
     }

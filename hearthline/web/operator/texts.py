@@ -40,7 +40,39 @@ LINE_TEXTS: dict[str, str | Promise] = {
     "line_came_back": _("The network changed; the line came back after {seconds} s."),
     "gone_grace_expired": _("Nothing was heard from your browser for too long, so the line was closed. Open it again."),
     "gone_node_lost": _("The telephone part of the exchange has restarted. Open the line again."),
+    "gone_hung_up": _("The telephone was hung up. Open the line, and it rings again."),
+    "gone_busy": _("Your telephone is busy. Put its receiver down, then open the line again."),
+    "gone_no_answer": _("Nobody answered your telephone. Open the line again, and it rings once more."),
+    "gone_rejected": _("Your telephone refused the call. Open the line again, and accept it when it rings."),
+    "gone_absent": _("Your telephone cannot be reached. Is it switched on, and is its number right in your settings?"),
+    "gone_network": _(
+        "The telephone network did not put the call to your telephone through. Try again, or use the browser."
+    ),
+    "gone_not_confirmed": _(
+        "No key was pressed on your telephone, so the line was closed. Open it again and press one."
+    ),
+    "gone_code_wrong": _(
+        "Other digits were pressed than those shown here. Open the line again and press the new ones."
+    ),
+    "gone_lost": _("The connection to your telephone was lost. Open the line, and it rings again."),
+    "gone_silent": _("Nothing was heard from your telephone for too long, so it was hung up. Open the line again."),
+    "gone_idle": _("Nobody was called for a while, so your telephone was hung up. Open the line, and it rings again."),
+    "gone_limit": _(
+        "What the exchange pays for your telephone within a day is used up. Work with the browser until tomorrow."
+    ),
+    "gone_time_up": _("Your telephone was open for the longest time there is. Open the line, and it rings again."),
     "gone": _("The line was closed. Open it again to go on."),
+    "line_rings": _("Your telephone rings"),
+    "own_telephone": _("Telephone"),
+    "own_sip_phone": _("SIP phone"),
+    "telephone_cost": _("Telephone {price}/min, used {used} of {limit}"),
+    "press_code": _("Answer your telephone and press {code} on it."),
+    "press_any": _("Answer your telephone and press any key on it."),
+    "answer_sip": _("Answer your SIP phone."),
+    "sip_unregistered": _(
+        "Your SIP phone is not registered. Switch it on, or look at its settings; then open the line."
+    ),
+    "redialled": _("The connection to your telephone was lost; it rings again. Answer it and press a key."),
 }
 
 TEXTS: dict[str, str | Promise] = {
@@ -60,6 +92,8 @@ TEXTS: dict[str, str | Promise] = {
     "mode_handed_over": _("Handed over"),
     "mode_wrap_up": _("Wrap-up"),
     "hint_no_line": _("Open the line: your microphone stays connected for the whole shift."),
+    "hint_no_line_callback": _("Open the line: your telephone {phone} rings and stays open for the shift."),
+    "hint_no_line_sip_phone": _("Open the line: your SIP phone rings and stays open for the shift."),
     "hint_opening": _("The browser may ask to use the microphone. Allow it."),
     "hint_on_break": _("Nobody is given to you. Go on when you are ready."),
     "hint_ready": _("Take the next contact."),

@@ -21,6 +21,7 @@ urlpatterns = [
     path("work/shift/contact/", shift_commands.add_contact, name="add_contact"),
     path("work/shift/shortcuts/", shift_commands.shortcuts, name="shortcuts"),
     path("work/line/open/", call_commands.open_line, name="open_line"),
+    path("work/line/ring/", call_commands.open_phone_line, name="open_phone_line"),
     path("work/line/close/", call_commands.close_line, name="close_line"),
     path("work/call/dial/", call_commands.dial, name="dial"),
     path("work/call/hang-up/", call_commands.hang_up, name="hang_up"),

@@ -3,10 +3,18 @@ import { EventStream, type ExchangeEvent } from "../../events/stream.ts";
 import { leaveField, listen } from "../../keys/bindings.ts";
 import { Line } from "../../line/line.ts";
 import { LinePanel, troubleSentence } from "../../line/panel.ts";
+import {
+  isTelephone,
+  type OpenLine,
+  type OwnLine,
+  type PersonLine,
+  PhoneLine,
+  phoneInstruction,
+} from "../../line/phone.ts";
 import { audioContext, play } from "../../line/sounds.ts";
 import { byId } from "../../net/parts.ts";
 import { get, post, Refusal } from "../../net/post.ts";
-import { loadTexts, readJson, say } from "../../net/texts.ts";
+import { has, loadTexts, readJson, say } from "../../net/texts.ts";
 import * as desk from "../desk.ts";
 import { currentOf, endingOf, type HandOver, isElsewhere, type ManagerState, type Mode, modeOf } from "../state.ts";
 
@@ -31,6 +39,7 @@ let handover: HandOver | undefined;
 let ending = "";
 let mode: Mode = "entering";
 let shownNotesOf = "";
+let answerWhenOpen = false; // the hand-over is answered as soon as the telephone is
 let stream: EventStream | undefined;
 let clockSkewMs = 0;
 let refreshing: Promise<void> | undefined;
@@ -48,33 +57,61 @@ const linePanel = new LinePanel(
   (device) => void line.useMicrophone(device),
   (silent) => desk.trouble(silent ? say("trouble_silent") : ""),
 );
-const line = new Line(
-  byId<HTMLAudioElement>("voice"),
-  {
-    open: (offer, existing) => post(address("open_line"), { offer, line: existing }),
-    close: (id) => post<void>(address("close_line"), { line: id }, { keepalive: true }),
-    state: (state) => {
-      linePanel.state(state, line.muted);
-      if (state === "open") {
-        sessionStorage.setItem(OWN_LINE, line.id);
-        desk.trouble("");
-      }
-      render();
+const first = readJson<Partial<ManagerState>>("state");
+const own: OwnLine = first.own_line ?? { kind: "browser" }; // a guest's state is known only later; theirs is the browser
+let ownNow = own; // its price and registration change
+let ringing: OpenLine | null = first.line ?? null; // the telephone that is rung, with its code
+
+const phone = isTelephone(own, first.line)
+  ? new PhoneLine({
+      ring: () => post(address("open_phone_line"), {}),
+      close: (id) => post<void>(address("close_line"), { line: id }, { keepalive: true }),
+      rings: (rung) => {
+        ringing = rung;
+        void refresh();
+      },
+      state: (state) => {
+        linePanel.state(state, false);
+        render();
+        if (state === "open" && answerWhenOpen) void answer();
+        if (state !== "opening") answerWhenOpen = false;
+      },
+      failed: (refusal) => desk.trouble(refusal.message),
+    })
+  : undefined;
+if (phone) linePanel.telephone(own);
+
+const browserLine = (): Line =>
+  new Line(
+    byId<HTMLAudioElement>("voice"),
+    {
+      open: (offer, existing) => post(address("open_line"), { offer, line: existing }),
+      close: (id) => post<void>(address("close_line"), { line: id }, { keepalive: true }),
+      state: (state) => {
+        linePanel.state(state, line.muted);
+        if (state === "open") {
+          sessionStorage.setItem(OWN_LINE, line.id);
+          desk.trouble("");
+        }
+        render();
+      },
+      microphone: (media) => void linePanel.microphone(media),
+      trouble: (kind) => desk.trouble(troubleSentence(kind)),
+      failed: (refusal) => desk.trouble(refusal.message),
+      quality: (quality) => linePanel.measured(quality),
     },
-    microphone: (media) => void linePanel.microphone(media),
-    trouble: (kind) => desk.trouble(troubleSentence(kind)),
-    failed: (refusal) => desk.trouble(refusal.message),
-    quality: (quality) => linePanel.measured(quality),
-  },
-  ownLine(readJson<Partial<ManagerState>>("state")),
-);
+    ownLine(first),
+  );
+const browser = phone ? undefined : browserLine();
+const line: PersonLine = (phone ?? browser) as PersonLine;
 
 // --- what is shown ---------------------------------------------------------------------------------------------------
 
 function render(): void {
   const before = mode;
   mode = modeOf(handover, line.state, ending);
-  desk.show({ mode, handover, ending, guest: settings.guest });
+  const instruction = phone && mode === "opening" ? phoneInstruction(own, ringing) : "";
+  desk.show({ mode, handover, ending, guest: settings.guest, own: ownNow, instruction });
   desk.tick(mode, handover, Date.now() + clockSkewMs);
   if (handover && shownNotesOf !== handover.id) {
     shownNotesOf = handover.id;
@@ -104,8 +141,13 @@ function notifyOutside(): void {
 
 function take(state: ManagerState): void {
   clockSkewMs = state.now * 1000 - Date.now();
+  ringing = state.line;
+  ownNow = state.own_line;
+  phone?.sync(state.line);
+  if (phone) linePanel.telephone(state.own_line);
   const current = currentOf(state);
-  if (current && isElsewhere(current, state.line) && state.line?.id === line.id) moving ??= moveLine();
+  if (browser && current && isElsewhere(current, state.line) && state.line?.id === line.id)
+    moving ??= moveLine(browser);
   if (current) {
     if (current.id !== handover?.id) ending = "";
     handover = current;
@@ -116,8 +158,8 @@ function take(state: ManagerState): void {
 }
 
 /** A call's legs are on one switch: while it rings, a line that is open on another node is opened anew on the call's. */
-async function moveLine(): Promise<void> {
-  await line.move();
+async function moveLine(former: Line): Promise<void> {
+  await former.move();
   moving = undefined;
 }
 
@@ -160,13 +202,30 @@ function heard(event: ExchangeEvent): void {
   } else if (event.name === "draft.saved" && handover && payload.attempt === handover.attempt) {
     handover.draft = { fields: { ...payload.fields }, notes: payload.notes ?? "" };
     desk.showDraft(handover);
-  } else if (payload.line === line.id && line.id && line.state !== "opening") {
-    if (event.name === "line.leaving") void line.move();
+  } else if (event.name === "phone.changed") {
+    void refresh();
+  } else if (phone && event.name === "line.ringing" && (event.payload as { reason?: string }).reason === "redial") {
+    phone.rang(payload.line ?? "");
+    desk.trouble(say("redialled"));
+    void refresh();
+  } else if (payload.line === line.id && line.id && (phone || line.state !== "opening")) {
+    if (phone && event.name === "line.opened") {
+      phone.opened();
+      desk.trouble("");
+    } else if (phone && event.name === "line.closed") phoneEnded(phone, event);
+    else if (event.name === "line.leaving") void browser?.move();
     else if (event.name === "line.taken_over") {
       line.takenOver();
       desk.trouble(say("trouble_taken_over"));
     } else if (event.name === "line.closed") line.gone();
   }
+}
+
+function phoneEnded(telephone: PhoneLine, event: ExchangeEvent): void {
+  const reason = String((event.payload as { reason?: string }).reason ?? "");
+  telephone.gone();
+  if (reason !== "by_person") desk.trouble(has(`gone_${reason}`) ? say(`gone_${reason}`) : say("gone"));
+  void refresh();
 }
 
 function report(error: unknown): void {
@@ -189,15 +248,20 @@ async function send(name: string, body: object): Promise<void> {
 async function openLine(): Promise<boolean> {
   desk.trouble("");
   audioContext();
+  if (phone) {
+    await phone.open();
+    return phone.state === "open"; // else it rings now
+  }
   if ("Notification" in window && Notification.permission === "default") void Notification.requestPermission();
   if (line.state !== "open") await line.open(linePanel.preferred);
   return line.state === "open";
 }
 
 async function answer(): Promise<void> {
-  const ringing = handover;
+  const waiting = handover;
   await moving;
-  if (ringing && (await openLine())) await sendAnswer({ handover: ringing.id, line: line.id });
+  answerWhenOpen = waiting !== undefined && phone !== undefined && phone.state !== "open";
+  if (waiting && (await openLine())) await sendAnswer({ handover: waiting.id, line: line.id });
 }
 
 async function sendAnswer(body: { handover: string; line: string }): Promise<void> {
@@ -205,8 +269,8 @@ async function sendAnswer(body: { handover: string; line: string }): Promise<voi
   try {
     await post(address("answer"), body);
   } catch (error) {
-    if (!(error instanceof Refusal) || error.code !== "line_elsewhere") return report(error);
-    await line.move();
+    if (!browser || !(error instanceof Refusal) || error.code !== "line_elsewhere") return report(error);
+    await browser.move();
     return send("answer", { ...body, line: line.id });
   }
   await refresh();
@@ -306,8 +370,10 @@ async function begin(): Promise<void> {
   });
   window.addEventListener("pagehide", () => stream?.close());
   // after a reload the line, and a conversation on it, come back by themselves; a guest's state is known only now
-  line.id ||= ownLine(state);
-  if (line.id) void openLine();
+  if (!phone) {
+    line.id ||= ownLine(state);
+    if (line.id) void openLine();
+  }
   render();
 }
 

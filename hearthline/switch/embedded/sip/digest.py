@@ -96,12 +96,23 @@ def digest_response(
     body: bytes = b"",
 ) -> str:
     """The `response` value (RFC 7616 §3.4.1). `count` is the eight hex digits of nc."""
+    secret = _hash(challenge, username, challenge.realm, password)
+    return response_of_secret(challenge, secret, method=method, uri=uri, cnonce=cnonce, count=count, body=body)
+
+
+def _hash(challenge: Challenge, *parts: str) -> str:
+    return _HASHES[challenge.algorithm](":".join(parts).encode("utf-8", "surrogateescape"))
+
+
+def response_of_secret(
+    challenge: Challenge, secret: str, *, method: str, uri: str, cnonce: str, count: str, body: bytes = b""
+) -> str:
+    """The `response` value from H(username:realm:password), which is called HA1."""
     hashed = _HASHES[challenge.algorithm]
 
     def h(*parts: str) -> str:
-        return hashed(":".join(parts).encode("utf-8", "surrogateescape"))
+        return _hash(challenge, *parts)
 
-    secret = h(username, challenge.realm, password)
     if challenge.session:
         secret = h(secret, challenge.nonce, cnonce)
     subject = h(method, uri, hashed(body)) if challenge.qop == "auth-int" else h(method, uri)

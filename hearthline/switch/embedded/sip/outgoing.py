@@ -32,6 +32,7 @@ class Invitation:
     contact_user: str
     hops: Sequence[Hop]  # in the order to try; at least one
     timeout_s: float  # to the answer
+    stays: bool = False  # all requests go to the hop: a telephone behind a NAT names an address that leads nowhere
 
 
 class OutgoingCall(PhoneCall):
@@ -66,6 +67,10 @@ class OutgoingCall(PhoneCall):
         self._deadline: asyncio.TimerHandle | None = None
         self._silence: asyncio.TimerHandle | None = None  # until something is heard from this address
         core.calls[(self.call_id, self._tag)] = self
+
+    def _route(self, dialog: Dialog) -> None:
+        if not self._invitation.stays:
+            super()._route(dialog)
 
     def start(self) -> None:
         """Send the INVITE."""

@@ -358,15 +358,19 @@ class TransactionLayer:
         if invite.state == "proceeding" and invite.on_cancel is not None:
             invite.on_cancel()
 
-    def reply_without_state(self, request: Request, source: Source, status: int) -> None:
+    def reply_without_state(
+        self, request: Request, source: Source, status: int, headers: tuple[tuple[str, str], ...] = ()
+    ) -> None:
         """One response, never repeated: for whom we do not know, so that nobody can use us to flood another."""
         response = response_to(request, status, to_tag=secrets.token_hex(4))
+        for name, value in headers:
+            response.headers.add(name, value)
         self.transports.answer(response.encode(), source, request.top_via)
 
-    def drop(self, transaction: ServerTransaction, status: int) -> None:
+    def drop(self, transaction: ServerTransaction, status: int, headers: tuple[tuple[str, str], ...] = ()) -> None:
         """Answer once and forget."""
         transaction.end()
-        self.reply_without_state(transaction.request, transaction.source, status)
+        self.reply_without_state(transaction.request, transaction.source, status, headers)
 
 
 def server_key(request: Request) -> TransactionKey:

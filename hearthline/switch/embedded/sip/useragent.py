@@ -28,6 +28,7 @@ from hearthline.switch.embedded.sip.incoming import IncomingCall
 from hearthline.switch.embedded.sip.media import NoPortLeftError, RtpPorts
 from hearthline.switch.embedded.sip.message import Request, Response, parse
 from hearthline.switch.embedded.sip.outgoing import Invitation, OutgoingCall
+from hearthline.switch.embedded.sip.phones import Phones
 from hearthline.switch.embedded.sip.registration import Outcome, Registration
 from hearthline.switch.embedded.sip.resolver import Resolver, UnknownHostError
 from hearthline.switch.embedded.sip.transaction import ServerTransaction, Timers, TransactionLayer
@@ -75,6 +76,7 @@ class UserAgent:
         self._ending: set[asyncio.Task[None]] = set()  # registrations that are being taken back
         self._sources: dict[str, tuple[Trunk, frozenset[str]]] = {}  # trunks that may call us, and their addresses
         self._on_incoming: OnIncoming | None = None
+        self.phones = Phones(self._core)  # people's own, which register with us
         self.dropped = 0  # messages that could not be used
 
     @classmethod
@@ -105,6 +107,7 @@ class UserAgent:
             call.hang_up()
         await asyncio.gather(*(registration.stop() for registration in self._registrations.values()), *self._ending)
         self._registrations.clear()
+        self.phones.close()
         if ending:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(CLOSE_SECONDS):
@@ -142,6 +145,7 @@ class UserAgent:
             contact_user=trunk.username if trunk is not None and trunk.username else user,
             hops=hops,
             timeout_s=timeout_s,
+            stays=bool(destination.phone),
         )
         digest = DigestClient(trunk.username, trunk.password) if trunk is not None else DigestClient("", "")
         try:
@@ -156,6 +160,9 @@ class UserAgent:
 
     async def _target(self, destination: Destination, trunk: Trunk | None) -> tuple[str, list[Hop]]:
         """Request-URI and hops. Raises SwitchError."""
+        if destination.phone:
+            place = self.phones.place_of(destination.phone)
+            return place.uri, [place.hop]
         try:
             if destination.number:
                 if trunk is None:
@@ -256,6 +263,8 @@ class UserAgent:
                     call.on_request(transaction)
             elif request.method == "INVITE":
                 self._invited(transaction)
+            elif request.method == "REGISTER" and self.phones.register(transaction):
+                return
             elif request.method == "OPTIONS":
                 transaction.reply(200, to_tag=new_tag(), headers=(("Allow", ALLOW), ("Accept", "application/sdp")))
             else:
@@ -280,7 +289,9 @@ class UserAgent:
             self._offer_call(transaction, Trunk(name=account, host=source.host), account)
             return
         trunk = next((trunk for trunk, hosts in self._sources.values() if source.host in hosts), None)
-        if trunk is None:
+        if trunk is None and self.phones.is_here(source):
+            transaction.reply(403, "Nothing To Dial Here", to_tag=new_tag())  # this telephone is rung, it calls nobody
+        elif trunk is None:
             self._layer.drop(transaction, 404)  # a stranger: one answer, no retransmissions
         else:
             self._offer_call(transaction, trunk, "")
