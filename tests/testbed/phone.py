@@ -222,8 +222,7 @@ class OwnPhone(Phone):
     def _connect(self) -> None:
         """It does so itself, by REGISTER."""
 
-    def wait_registered(self) -> None:
-        self.wait_for("REGISTER_OK")
-
-    def wait_refused(self) -> None:
-        self.wait_for("REGISTER_FAIL")
+    def wait_refused(self, status: int) -> None:
+        """By what it prints: it registers before anybody can listen to its events."""
+        assert self._program is not None
+        self._program.wait_output(f"{self.provider.host}:{self.provider.port}: {status} ", 15)
