@@ -94,10 +94,12 @@ async def test_a_telephone_registers_is_rung_and_talks(
         assert error.value.code is SwitchErrorCode.NOT_REGISTERED
 
 
-async def test_a_wrong_password_is_refused(town: Town, registrar: Registrar, tmp_path: Path, name: str) -> None:
+async def test_a_wrong_password_is_refused_and_throttled(
+    town: Town, registrar: Registrar, tmp_path: Path, name: str
+) -> None:
     await town.switch.accept_phones([account(name)])
     with OwnPhone(tmp_path, name, registrar, password="wrong") as phone:
-        await asyncio.to_thread(phone.wait_refused, 401)
+        await asyncio.to_thread(phone.wait_refused, 503)  # it answers each challenge anew, until it is throttled
         assert await town.switch.registered_phones() == []
         assert town.told.all(PhoneRegistered) == []
 
