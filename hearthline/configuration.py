@@ -91,7 +91,8 @@ class Configuration(BaseSettings):
     node_silent_s: int = 15  # a node that has not been heard of for so long gets no new lines
     node_lost_after_s: int = 45  # ... and after this another node closes its calls and lines
     node_most_legs: int = 250  # a node with so many legs takes no new lines
-    node_full_late_percent: float = 5.0  # nor one of whose 20 ms ticks so many begin late
+    node_few_legs: int = 20  # one with fewer takes them whatever it measures: it is not they who keep the machine busy
+    node_full_late_percent: float = 10.0  # nor one of whose 20 ms ticks so many begin late
     node_full_cpu_percent: float = 90.0  # nor one whose engine uses so much of a core
     line_grace_s: int = 20  # a stalled browser may come back for this long before the contact is released
 

@@ -1,7 +1,8 @@
 """Whether this node takes new lines: by what it measures, not by what it was promised.
 
 On overload a switch delays audio before it fails a call, so the share of late 20 ms ticks decides first. It closes at one
-look and opens again only after some calm, so that a crowd does not come and go with every heartbeat.
+look and opens again only after some calm, so that a crowd does not come and go with every heartbeat. A node that carries
+next to nothing is open whatever it measures: turning people away would not make its machine less busy.
 """
 
 from __future__ import annotations
@@ -41,6 +42,8 @@ class Admission:
 
 def _reason(load: port.NodeLoad, *, late_share: float = 1.0, cpu_share: float = 1.0) -> str:
     exchange = settings.HEARTHLINE
+    if load.legs < min(exchange.node_few_legs, exchange.node_most_legs):
+        return ""
     if load.late_tick_percent > exchange.node_full_late_percent * late_share:
         return "late"
     if load.cpu_percent > exchange.node_full_cpu_percent * cpu_share:
