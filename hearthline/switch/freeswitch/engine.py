@@ -12,6 +12,7 @@ from typing import Any
 
 from hearthline.switch.embedded.events import EventLog
 from hearthline.switch.embedded.legs import GoneLegs
+from hearthline.switch.embedded.port_errors import port_errors
 from hearthline.switch.embedded.rtp import digits_refused
 from hearthline.switch.embedded.sip.addresses import SipUri
 from hearthline.switch.embedded.sip.resolver import Resolver, UnknownHostError
@@ -209,6 +210,7 @@ class FreeswitchSwitch:
         if len(self.legs_here) > _FEW_LEGS and self.probe.late_percent() > self.config.overloaded_late_percent:
             raise SwitchError(SwitchErrorCode.OVERLOADED, "The switch is too busy: audio would suffer.")
 
+    @port_errors
     async def open_browser_leg(self, leg: LegId, offer: str, *, tags: dict[str, str] | None = None) -> str:
         if not isinstance(offer, str):
             raise _bad("An offer is text.")
@@ -247,6 +249,7 @@ class FreeswitchSwitch:
         self.legs_here[leg.id] = leg
         return leg
 
+    @port_errors
     async def ring(
         self,
         leg: LegId,
@@ -312,6 +315,7 @@ class FreeswitchSwitch:
             if leg.state is not LegState.GONE:
                 self._channel_events.end_without_channel(leg, reply.partition(" ")[2])
 
+    @port_errors
     async def hang_up(self, leg: LegId, cause: int = 16) -> None:
         if not 1 <= cause <= 127:
             raise _bad("A Q.850 cause is a number from 1 to 127.")
@@ -332,20 +336,24 @@ class FreeswitchSwitch:
 
     # --- arrangements -------------------------------------------------------------------------------------------------
 
+    @port_errors
     async def connect(self, legs: Sequence[LegId], *, park: ParkSound = ParkSound.SILENCE) -> None:
         if not 2 <= len(legs) <= _MAX_TOGETHER or len(set(legs)) != len(legs):
             raise _bad(f"Between 2 and {_MAX_TOGETHER} different legs can be connected.")
         await self.arranger.connect([self.leg(leg) for leg in legs], ParkSound(park))
 
+    @port_errors
     async def park(self, leg: LegId, sound: ParkSound = ParkSound.SILENCE) -> None:
         await self.arranger.park(self.leg(leg), ParkSound(sound))
 
+    @port_errors
     async def listen(self, leg: LegId, target: LegId, mode: ListenMode) -> None:
         one, other = self.leg(leg), self.leg(target)
         if one is other or other.listens_to is not None:
             raise _bad("A leg listens to another leg that is not listening itself.")
         await self.arranger.listen(one, other, ListenMode(mode))
 
+    @port_errors
     async def play(self, leg: LegId, sound: str, *, loop: bool = False) -> None:
         found = self.leg(leg)
         path = _word(sound)
@@ -360,6 +368,7 @@ class FreeswitchSwitch:
             found.playing = None
             raise SwitchError(SwitchErrorCode.FAILED, "FreeSWITCH could not play the sound.")
 
+    @port_errors
     async def stop_playing(self, leg: LegId) -> None:
         await self._stop_sound(self.leg(leg))
 
@@ -368,6 +377,7 @@ class FreeswitchSwitch:
         if playing is not None:
             await self.socket.api(f"uuid_displace {leg.id} stop {_word(playing)}")
 
+    @port_errors
     async def send_digits(self, leg: LegId, digits: str) -> None:
         self.leg(leg)
         refused = digits_refused(digits)
@@ -377,22 +387,27 @@ class FreeswitchSwitch:
         if not reply.startswith("+OK"):
             raise SwitchError(SwitchErrorCode.FAILED, "FreeSWITCH could not send the digits.")
 
+    @port_errors
     async def record(self, leg: LegId, path: str) -> None:
         await self.recordings.start(self.leg(leg), path)
 
+    @port_errors
     async def stop_recording(self, leg: LegId) -> None:
         await self.recordings.stop(self.leg(leg))
 
     # --- what exists, how it goes -------------------------------------------------------------------------------------
 
+    @port_errors
     async def legs(self) -> list[LegSnapshot]:
         await adopt_channels(self)
         await self.watch.measure(list(self.legs_here.values()))
         return [leg.snapshot() for leg in self.legs_here.values()]
 
+    @port_errors
     async def load(self) -> NodeLoad:
         return await self.watch.load()
 
+    @port_errors
     async def test_trunk(self, trunk: Trunk, *, timeout_s: int = 8) -> str:
         try:
             agent = await UserAgent.start(UserAgentConfig(bind=self.config.sip_bind))
@@ -403,6 +418,7 @@ class FreeswitchSwitch:
         finally:
             await agent.close()
 
+    @port_errors
     async def keep_registered(self, trunks: Sequence[Trunk]) -> None:
         await self.gateways.keep(trunks)
 

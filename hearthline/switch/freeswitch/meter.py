@@ -100,4 +100,4 @@ class Meter:
             self.voice_in_ms += TICK_MS
         if rms(tomono(chunk, 2, 0, 1), 2) > VOICE_RMS:
             self.voice_out_ms += TICK_MS
-        self._level += 0.2 * (said - self._level)
+        self._level += (0.5 if said > self._level else 0.1) * (said - self._level)  # a lost packet is not a quiet voice
