@@ -18,9 +18,7 @@ from typing import Any
 
 from django.conf import settings
 from django.db import connection
-from django.db.models import Aggregate, Max, OuterRef, QuerySet, Subquery, TextField
 from django.db.models.constants import OnConflict
-from django.db.models.functions import Cast, Coalesce
 from django.db.models.sql import InsertQuery
 from django.utils.translation import gettext_lazy as _
 
@@ -105,30 +103,36 @@ def _full() -> NoTrunkError:
     return NoTrunkError(_("All telephone channels are in use. Try again in a minute; the contact stays with you."))
 
 
-class _Listed(Aggregate):
-    """The values, with commas between them."""
-
-    function = "STRING_AGG"
-    template = "%(function)s(%(expressions)s, ',')"
-    output_field = TextField()
-
-    def as_sqlite(self, compiler: Any, connection: Any, **context: Any) -> Any:
-        return self.as_sql(compiler, connection, function="GROUP_CONCAT", **context)
+_IN_USE = """
+SELECT t.*,
+  (SELECT {listed} FROM {call} c WHERE c.trunk_id = t.id AND c.ended_at IS NULL) AS taken,
+  (SELECT max(c.turn) FROM {call} c WHERE c.trunk_id = t.id AND c.begun_at > %(since)s) AS last_turn
+FROM {trunk} t
+WHERE t.active AND NOT (
+  %(another)s AND EXISTS (SELECT 1 FROM {call} c WHERE c.trunk_id = t.id AND c.attempt_id = %(attempt)s)
+)
+ORDER BY t.priority DESC, t.name LIMIT %(most)s
+"""
+_LISTED = {
+    "postgresql": "string_agg(coalesce(c.channel, 0)::text, ',')",
+    "sqlite": "group_concat(coalesce(c.channel, 0))",
+}
 
 
 def _trunks_in_use(wanted: Wanted) -> list[Any]:
-    """Trunks with `taken` ("1,7,0": channels in use, 0 for a call without one) and `last_turn`. One statement."""
-    of_trunk = models.TrunkCall.objects.filter(trunk=OuterRef("pk")).order_by().values("trunk")
-    taken = of_trunk.filter(ended_at=None).annotate(x=_Listed(Cast(Coalesce("channel", 0), TextField())))
-    since = clock.from_timestamp(wanted.at) - timedelta(seconds=TURNS_LOOK_BACK_S)
-    turns = of_trunk.filter(begun_at__gt=since).annotate(x=Max("turn"))
-    rows: QuerySet[Any] = models.Trunk.objects.filter(active=True).annotate(
-        taken=Subquery(taken.values("x")), last_turn=Subquery(turns.values("x"))
+    """Trunks with `taken` ("1,7,0": channels in use, 0 for a call without one) and `last_turn`. One statement, written out:
+    it stands between a key and the INVITE, and building it anew would cost more than running it."""
+    statement = _IN_USE.format(
+        listed=_LISTED[connection.vendor], call=models.TrunkCall._meta.db_table, trunk=models.Trunk._meta.db_table
     )
-    if wanted.another:
-        tried = models.TrunkCall.objects.filter(attempt=wanted.attempt, trunk__isnull=False)
-        rows = rows.exclude(pk__in=tried.values("trunk"))
-    found = list(rows[:MAX_TRUNKS])
+    since = clock.from_timestamp(wanted.at) - timedelta(seconds=TURNS_LOOK_BACK_S)
+    values = {
+        "since": connection.ops.adapt_datetimefield_value(since),
+        "another": wanted.another,
+        "attempt": models.TrunkCall._meta.get_field("attempt_id").get_db_prep_value(wanted.attempt, connection),
+        "most": MAX_TRUNKS,
+    }
+    found = list(models.Trunk.objects.raw(statement, values))
     return [row for row in found if is_loopback(row.host)] if settings.HEARTHLINE.demonstration else found
 
 
