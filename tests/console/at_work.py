@@ -92,6 +92,10 @@ class AtWork:
         kept: list[tuple[Route, APIResponse]] = []
         self.page.route(address, lambda route: kept.append((route, route.fetch())), times=1)
         yield
+        deadline = time.monotonic() + 10
+        while not kept:  # the exchange has done it, and its reply is on its way
+            assert time.monotonic() < deadline, f"nobody asked {address}"
+            self.page.wait_for_timeout(20)
         ((route, response),) = kept
         route.fulfill(response=response)
 
