@@ -7,6 +7,7 @@ processors, so that a number in somebody else's message is masked too.
 from __future__ import annotations
 
 import logging
+import os
 import re
 import sys
 from collections.abc import Mapping, MutableMapping
@@ -62,8 +63,13 @@ def redact_numbers(_logger: Any, _method: str, event: MutableMapping[str, Any]) 
     return event
 
 
-def configure(*, level: str = "INFO", json: bool = False, stream: Any = None) -> None:
-    """Log to `stream` (standard error): coloured lines for a person, JSON lines for a machine. Call once a process."""
+def configure(*, level: str = "", json: bool | None = None, stream: Any = None) -> None:
+    """Log to `stream` (standard error): coloured lines for a person, JSON lines for a machine. Call once a process.
+
+    Without arguments the environment decides (HEARTHLINE_LOG_LEVEL, HEARTHLINE_LOG_FORMAT): the switch knows no other settings.
+    """
+    if json is None:
+        json = os.environ.get("HEARTHLINE_LOG_FORMAT") == "json"
     shared: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
@@ -95,4 +101,4 @@ def configure(*, level: str = "INFO", json: bool = False, stream: Any = None) ->
     )
     root = logging.getLogger()
     root.handlers[:] = [handler]
-    root.setLevel(level)
+    root.setLevel(level or os.environ.get("HEARTHLINE_LOG_LEVEL") or "INFO")

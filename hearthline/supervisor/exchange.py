@@ -24,6 +24,7 @@ def exchange_children(configuration: Configuration) -> list[Child]:
     """The engine, the web process with call control, the worker; in the order of their start. FreeSWITCH is nobody's child
     here: it is started by the system, and its calls outlive a restart of the exchange."""
     env = {"PYTHONPATH": str(ROOT), "HEARTHLINE_DATA": str(configuration.data), "HEARTHLINE_CALLCONTROL": "in_web"}
+    env |= {"HEARTHLINE_LOG_FORMAT": configuration.log_format, "HEARTHLINE_LOG_LEVEL": configuration.log_level}
     engine_socket = configuration.engine_socket
     host, port = configuration.listen_host, configuration.listen_port
 

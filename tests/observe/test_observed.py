@@ -131,7 +131,7 @@ def test_it_is_ready_with_database_bus_and_a_node(exchange: Exchange) -> None:
 def test_logs_are_json_lines(exchange: Exchange) -> None:
     os.kill(exchange.child("hearthline.switch.embedded"), signal.SIGKILL)  # something worth a line
     wait_for(lambda: any("answers again" in line for line in exchange.log), "the web process to say so")
-    lines = [line.partition("| ")[2] for line in exchange.log if line.startswith(("web", "worker"))]
+    lines = [line.partition("| ")[2] for line in exchange.log if line.startswith(("engine", "web", "worker"))]
     told = [json.loads(line) for line in lines]
     assert any(one["level"] == "error" and "cannot be reached" in one["event"] for one in told)
     assert all({"event", "level", "timestamp", "logger"} <= one.keys() for one in told)

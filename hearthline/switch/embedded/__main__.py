@@ -9,9 +9,9 @@ import gc
 import logging
 import os
 import signal
-import sys
 from pathlib import Path
 
+from hearthline.lib import logs
 from hearthline.switch.embedded.config import ConfigError, EngineConfig
 from hearthline.switch.embedded.engine import EmbeddedSwitch
 from hearthline.switch.embedded.server import EngineServer
@@ -48,7 +48,7 @@ def main() -> int:
     parser.add_argument("--socket", type=Path, required=True, help="Unix socket to serve the switch port on")
     parser.add_argument("--config", type=Path, help="JSON file with the fields of EngineConfig")
     arguments = parser.parse_args()
-    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s", stream=sys.stderr)
+    logs.configure()
     try:
         config = EngineConfig.from_json(arguments.config.read_text()) if arguments.config else EngineConfig()
     except (OSError, ConfigError) as error:
