@@ -16,7 +16,6 @@ from collections.abc import Coroutine
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
-from uuid import UUID
 
 from django.conf import settings
 from django.db import DatabaseError
@@ -216,7 +215,7 @@ class Conductor:
         ring_s = settings.HEARTHLINE.phone_ring_timeout_s
         await self._ring_person(leg, destination, trunk, caller_id, timeout_s=ring_s, longest_s=longest_s, tags=tags)
 
-    async def go_on(self, attempt: UUID | None, event: ev.CallEvent, line: Line | None) -> None:
+    async def go_on(self, attempt: uuid.UUID | None, event: ev.CallEvent, line: Line | None) -> None:
         """Tell a call, if this node drives it, that one of its people is back on another line."""
         actor = self.actors.get(str(attempt)) if attempt is not None else None
         if actor is not None:
