@@ -364,6 +364,11 @@ class Switch(Protocol):
 
     async def stop_playing(self, leg: LegId) -> None: ...
 
+    async def mute(self, leg: LegId, on: bool) -> None:
+        """From the next tick on nobody hears what this leg says, in whatever arrangement it is, until it is unmuted. What it hears
+        and the keys it presses are not touched; its silence is no voice in `MediaStats`. Asked for again: no change."""
+        ...
+
     async def send_digits(self, leg: LegId, digits: str) -> None:
         """Send DTMF (RFC 4733) towards this leg's far end: 0-9 * # A-D, at most 32."""
         ...

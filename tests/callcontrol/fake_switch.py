@@ -67,6 +67,7 @@ class Leg:
     recording_since: float = 0.0
     playing: str | None = None
     offers: int = 0
+    muted: bool = False
     digits: str = ""
     listens_to: tuple[str, port.ListenMode] | None = None
     voice_in_ms: float = 0.0
@@ -161,6 +162,10 @@ class FakeSwitch:
 
     async def stop_playing(self, leg: str) -> None:
         self._leg(leg).playing = None
+
+    async def mute(self, leg: str, on: bool) -> None:
+        self._asked("mute", (leg, on))
+        self._leg(leg).muted = on
 
     async def send_digits(self, leg: str, digits: str) -> None:
         self._asked("send_digits", leg)

@@ -79,6 +79,22 @@ async def test_parking_with_music_and_with_silence(town: Town) -> None:
     await hears(a, silence=True)
 
 
+async def test_a_muted_leg_hears_and_is_not_heard_in_whatever_arrangement(town: Town) -> None:
+    a, b, c = await town.browser(A), await town.called(B), await town.browser(C)
+    await town.switch.connect([a.leg, b.leg])
+    await asyncio.gather(hears(a, B, unheard=[A]), hears(b, A, unheard=[B]))
+    await town.switch.mute(b.leg, True)
+    await town.switch.mute(b.leg, True)
+    await asyncio.gather(hears(a, silence=True), hears(b, A, unheard=[B]))
+    await town.switch.connect([b.leg, c.leg])
+    await asyncio.gather(hears(b, C, unheard=[A, B]), hears(c, silence=True))
+    await town.switch.mute(b.leg, False)
+    await asyncio.gather(hears(b, C, unheard=[A, B]), hears(c, B, unheard=[A, C]))
+    with pytest.raises(SwitchError) as refused:
+        await town.switch.mute("nobody", True)
+    assert refused.value.code is SwitchErrorCode.NO_SUCH_LEG
+
+
 async def test_a_silent_listener_hears_both_and_is_heard_by_nobody(town: Town) -> None:
     a, b, ear = await town.browser(A), await town.browser(B), await town.browser(C)
     await town.switch.connect([a.leg, b.leg])

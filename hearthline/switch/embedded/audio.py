@@ -89,6 +89,7 @@ class AudioPath:
         "encoded",
         "heard_at",
         "level",
+        "muted",
         "pcm",
         "receiving",
         "sending",
@@ -114,6 +115,7 @@ class AudioPath:
         self._was_sending = False
         self.sending = False
         self.receiving = True
+        self.muted = False  # what comes is thrown away; only the mixer's side of it changes
         self.heard_at: float | None = None  # monotonic time of the last packet that came
         self.pcm: bytes | None = None
         self.level = 0
@@ -225,6 +227,10 @@ class AudioPath:
         """Take this tick's frame out of the jitter buffer into `pcm`, `level` and `encoded`."""
         jitter = self._jitter
         payload = jitter.pull(now)
+        if self.muted:
+            self.pcm = self.encoded = None
+            self.level = 0
+            return
         if payload is None:
             self.encoded = None
             pcm = None if jitter.waiting else self._codec.conceal(jitter.peek())

@@ -239,6 +239,9 @@ class EmbeddedClient:
     async def stop_playing(self, leg: LegId) -> None:
         await self._ask("stop_playing", leg=leg)
 
+    async def mute(self, leg: LegId, on: bool) -> None:
+        await self._ask("mute", leg=leg, on=on)
+
     async def send_digits(self, leg: LegId, digits: str) -> None:
         await self._ask("send_digits", leg=leg, digits=digits)
 

@@ -31,6 +31,7 @@ from hearthline.switch.embedded.sip.registration import Outcome, describe
 from hearthline.switch.embedded.sip.useragent import UserAgent, UserAgentConfig
 from hearthline.switch.embedded.sounds import Playback, SoundCache, SoundError, hold_music
 from hearthline.switch.embedded.ticker import Ticker
+from hearthline.switch.embedded.watching import watched
 from hearthline.switch.port import (
     Destination,
     LegAnswered,
@@ -39,12 +40,9 @@ from hearthline.switch.port import (
     LegHungUp,
     LegId,
     LegKind,
-    LegMediaResumed,
-    LegMediaStalled,
     LegRinging,
     LegSnapshot,
     LegState,
-    LegStats,
     ListenMode,
     NodeLoad,
     ParkSound,
@@ -375,6 +373,10 @@ class EmbeddedSwitch:
         self._emit(SoundFinished(seat.name, time.time(), sound))
 
     @port_errors
+    async def mute(self, leg: LegId, on: bool) -> None:
+        self.seat_of(leg).audio.muted = on
+
+    @port_errors
     async def send_digits(self, leg: LegId, digits: str) -> None:
         seat = self.seat_of(leg)
         refused = digits_refused(digits)
@@ -482,18 +484,5 @@ class EmbeddedSwitch:
             if leg.browser is not None:
                 leg.browser.check(now, consent_s=self.config.consent_timeout_s, connect_s=self.config.connect_timeout_s)
             if leg.state is LegState.UP:
-                self._watch_audio(leg, now)
-
-    def _watch_audio(self, leg: Leg, now: float) -> None:
-        heard = leg.seat.audio.heard_at if leg.seat is not None else None
-        silent_ms = int(1000 * (now - max(heard or 0.0, leg.up_since)))
-        if leg.stalled:
-            if silent_ms < 2000 * _WATCH_S or not leg.expects_audio():
-                leg.stalled = False
-                self._emit(LegMediaResumed(leg.id, time.time()))
-        elif silent_ms >= self.config.stalled_after_ms and leg.expects_audio():
-            leg.stalled = True
-            self._emit(LegMediaStalled(leg.id, time.time(), silent_ms))
-        if now >= leg.stats_due:
-            leg.stats_due = now + self.config.stats_interval_s
-            self._emit(LegStats(leg.id, time.time(), leg.stats(now)))
+                for event in watched(leg, now, self.config, look_s=_WATCH_S):
+                    self._emit(event)

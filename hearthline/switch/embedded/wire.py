@@ -38,6 +38,7 @@ METHODS = (
     "listen",
     "play",
     "stop_playing",
+    "mute",
     "send_digits",
     "record",
     "stop_recording",

@@ -378,6 +378,13 @@ class FreeswitchSwitch:
             await self.socket.api(f"uuid_displace {leg.id} stop {_word(playing)}")
 
     @port_errors
+    async def mute(self, leg: LegId, on: bool) -> None:
+        self.leg(leg)
+        reply = await self.socket.api(f"uuid_audio {leg} {'start read mute 1' if on else 'stop'}")
+        if not reply.startswith("+OK"):
+            raise SwitchError(SwitchErrorCode.FAILED, "FreeSWITCH could not mute the leg.")
+
+    @port_errors
     async def send_digits(self, leg: LegId, digits: str) -> None:
         self.leg(leg)
         refused = digits_refused(digits)
