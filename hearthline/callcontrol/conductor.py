@@ -184,9 +184,12 @@ class Conductor:
 
     async def _turn(self, chosen: ChosenTrunk) -> None:
         """Wait for the call's turn, where the trunk takes so many calls a second."""
-        if chosen.due > self.moments.now():
+        await self.pause(chosen.due - self.moments.now())
+
+    async def pause(self, seconds: float) -> None:
+        if seconds > 0:
             due = asyncio.get_running_loop().create_future()
-            self.moments.call_at(chosen.due, lambda: None if due.done() else due.set_result(None))
+            self.moments.call_at(self.moments.now() + seconds, lambda: None if due.done() else due.set_result(None))
             await due
 
     async def ring_manager(self, attempt: Attempt, effect: fx.RingManager) -> None:

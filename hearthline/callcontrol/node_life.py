@@ -8,6 +8,7 @@ writing anything, and starts again as a node without calls.
 from __future__ import annotations
 
 import logging
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
@@ -16,14 +17,23 @@ from django.db import transaction
 from django.db.models import F, Q
 from django.db.models.functions import Now
 
-from hearthline.callcontrol import lines
+from hearthline.callcontrol import lines, phone_lines
 from hearthline.calls.call_state import Phase
-from hearthline.calls.models import Attempt, HandOver, Line, LineState, Node
+from hearthline.calls.models import Attempt, HandOver, Line, LineKind, LineState, Node
 from hearthline.calls.nodes import fresh
+from hearthline.lib import clock
 
 logger = logging.getLogger(__name__)
 
 TAKEN_AT_ONCE = 5_000  # calls and lines of one lost node
+
+
+@dataclass(slots=True)
+class Taken:
+    """What lost nodes left."""
+
+    calls: list[str] = field(default_factory=list)  # ids of attempts; nobody drives them yet
+    telephones: list[Line] = field(default_factory=list)  # lines that were open by a called-back telephone; closed now
 
 
 class NodeReplacedError(RuntimeError):
@@ -45,23 +55,25 @@ def beat(node: str, term: int, load: dict[str, Any]) -> bool:
     return Node.objects.filter(pk=node, draining=True).exists()
 
 
-def ask_lines_to_leave(node: str) -> None:
-    """Tell the pages of people who are in no call, and are not being rung, to open their line elsewhere."""
+def ask_lines_to_leave(node: str) -> list[Line]:
+    """Tell the pages of people who are in no call, and are not being rung, to open their line elsewhere. Returns the telephones
+    that were closed to be called back from another node."""
     if not Node.objects.filter(fresh(), draining=False).exists():
-        return
-    idle = Line.objects.filter(node=node, state=LineState.OPEN, user__isnull=False).exclude(
+        return []
+    idle = Line.objects.filter(node=node, state=LineState.OPEN, kind=LineKind.BROWSER, user__isnull=False).exclude(
         Q(user__in=Attempt.objects.filter(operator_left_at=None).values("operator"))
         | Q(user__in=HandOver.objects.filter(ended_at=None, manager__user__isnull=False).values("manager__user"))
     )
     for line in idle[:TAKEN_AT_ONCE]:
         lines.tell_line("line.leaving", line)
+    return phone_lines.close_idle(node)
 
 
-def take_over(node: str) -> list[str]:
-    """Move the calls of lost nodes to `node` and close their lines. Returns the ids of the calls; nobody drives them yet."""
-    taken: list[str] = []
+def take_over(node: str) -> Taken:
+    """Move the calls of lost nodes to `node` and close their lines."""
+    taken = Taken()
     for lost in _lost(node):
-        taken += _take_over(lost, node)
+        _take_over(lost, node, taken)
     return taken
 
 
@@ -78,11 +90,11 @@ def _unheard() -> Q:
     return Q(heartbeat_at=None) | Q(heartbeat_at__lt=Now() - bound)
 
 
-def _take_over(lost: str, node: str) -> list[str]:
+def _take_over(lost: str, node: str, taken: Taken) -> None:
     with transaction.atomic():
         # whoever drives it writes its heartbeat under its term: after this, no more
         if Node.objects.filter(_unheard(), pk=lost).update(term=F("term") + 1, heartbeat_at=None) != 1:
-            return []
+            return
         calls = list(
             Attempt.objects.select_for_update()
             .filter(node=lost)
@@ -91,6 +103,11 @@ def _take_over(lost: str, node: str) -> list[str]:
         )
         Attempt.objects.filter(pk__in=calls).update(node=node, version=F("version") + 1)
         for line in Line.objects.filter(node=lost).exclude(state=LineState.CLOSED)[:TAKEN_AT_ONCE]:
-            lines.line_is_gone(line.pk, "node_lost")
+            if line.kind == LineKind.BROWSER:
+                lines.line_is_gone(line.pk, "node_lost")
+                continue
+            phone_lines.went_unseen(line.pk, clock.now().timestamp())  # its cost is posted by whoever misses it
+            if line.kind == LineKind.CALLBACK and line.state != LineState.OPENING and line.user_id is not None:
+                taken.telephones.append(line)
     logger.warning("node %s is lost; %s of its calls are closed here", lost, len(calls))
-    return [str(pk) for pk in calls]
+    taken.calls += [str(pk) for pk in calls]

@@ -144,6 +144,17 @@ async def _close_line(conductor: Conductor, command: cmd.CloseLine) -> Reply:
     return {"line": str(line.pk)}
 
 
+async def _mute_line(conductor: Conductor, command: cmd.MuteLine) -> Reply:
+    await conductor.phone_desk.mute(command)
+    return {"line": command.line, "muted": command.on}
+
+
+async def _call_back(conductor: Conductor, command: cmd.CallBack) -> Reply:
+    _check_owner(conductor)
+    conductor.spawn(conductor.phone_desk.call_back(command), "call a telephone back")
+    return {"line": command.line}
+
+
 def _check_owner(conductor: Conductor) -> None:
     if not conductor.node_here or not conductor.owns_its_calls:
         raise UnavailableError(_("The telephone switch does not answer. Try again in a few seconds."))
@@ -310,6 +321,8 @@ _HANDLERS: dict[type[cmd.Command], Handler] = {
     cmd.OpenPhoneLine: _open_phone_line,
     cmd.RenewPhones: _renew_phones,
     cmd.CloseLine: _close_line,
+    cmd.MuteLine: _mute_line,
+    cmd.CallBack: _call_back,
     cmd.Dial: _dial,
     cmd.HangUp: _hang_up,
     cmd.Hold: _hold,

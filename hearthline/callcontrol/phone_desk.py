@@ -7,6 +7,7 @@ is open, so it ends by itself when nobody uses it.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from typing import TYPE_CHECKING
 from uuid import UUID, uuid4
@@ -19,7 +20,7 @@ from hearthline.callcontrol.phone_lines import Press, Ringing
 from hearthline.callcontrol.translation import id_of, leg_of
 from hearthline.calls import call_events as ev
 from hearthline.calls.call_effects import Sound
-from hearthline.calls.commands import OpenPhoneLine
+from hearthline.calls.commands import CallBack, MuteLine, OpenPhoneLine
 from hearthline.calls.models import Line, LineKind, LineState
 from hearthline.switch import port
 
@@ -39,6 +40,7 @@ class PhoneDesk:
         self._phones: set[str] = set()
         self._timers: dict[str, Handle] = {}  # leg → when it is given up: no key was pressed, nothing is heard
         self._missing: dict[UUID, int] = {}
+        self._muting = asyncio.Lock()  # the switch and the database hear of presses in the same order
 
     def has(self, leg: str) -> bool:
         return leg in self._phones
@@ -146,15 +148,38 @@ class PhoneDesk:
 
     async def _redial(self, lost: UUID) -> None:
         conductor = self._conductor
-        ringing = await conductor.database.run(
-            phone_lines.prepare_redial, lost, node=conductor.node, wanted=conductor.wanted(uuid4().hex)
+        await self._ring_by_itself(
+            await conductor.database.run(
+                phone_lines.prepare_redial, lost, node=conductor.node, wanted=conductor.wanted(uuid4().hex)
+            )
         )
+
+    async def call_back(self, command: CallBack) -> None:
+        """A telephone that another node had as a line."""
+        conductor = self._conductor
+        await conductor.pause(command.after_s)
+        await self._ring_by_itself(
+            await conductor.database.run(
+                phone_lines.prepare_call_back, command.line, command.user, node=conductor.node,
+                wanted=conductor.wanted(uuid4().hex),
+            )
+        )  # fmt: skip
+
+    async def _ring_by_itself(self, ringing: Ringing | None) -> None:
         if ringing is None:
             return
         try:
             await self._ring(ringing)
         except port.SwitchError as error:
-            logger.warning("telephone %s could not be rung once more: %s", lost, error.message)
+            logger.warning("telephone %s could not be rung once more: %s", ringing.line.pk, error.message)
+
+    async def mute(self, command: MuteLine) -> None:
+        """Raises ExchangeError, SwitchError."""
+        conductor = self._conductor
+        async with self._muting:
+            line = await conductor.database.run(phone_lines.telephone_to_mute, command.line, user=command.user)
+            await conductor.switch.mute(leg_of(line.pk), command.on)
+            await conductor.database.run(phone_lines.note_muted, line, command.on)
 
     # --- giving up ----------------------------------------------------------------------------------------------------
 
@@ -192,9 +217,14 @@ class PhoneDesk:
             self.forget(leg)
             await self._conductor.database.run(phone_lines.went_unseen, line.pk, self._conductor.moments.now())
             return
+        known = self.has(leg)
         self.adopt(line)
-        if snapshot.state is port.LegState.UP and line.answered_at is None:
+        if snapshot.state is not port.LegState.UP:
+            return
+        if line.answered_at is None:
             await self._answered(leg, snapshot.answered_at or self._conductor.moments.now())
+        elif not known:  # whoever was asked to mute it may have died between the switch and the database
+            await self._conductor.switch.mute(leg, line.muted)
 
     async def look(self, legs: set[str]) -> None:
         """Write down what is up and what has gone, and end what runs up a bill for nothing."""

@@ -26,6 +26,7 @@ from hearthline.calls import callbacks
 from hearthline.calls.call_state import WITH_OPERATOR
 from hearthline.calls.commands import OpenPhoneLine
 from hearthline.calls.models import Attempt, HandOver, Line, LineKind, LineState, OwnPhone
+from hearthline.calls.nodes import in_a_call
 from hearthline.calls.own_phones import confirm_number
 from hearthline.lib import clock
 from hearthline.lib.errors import ConflictError, ExchangeError, NotFoundError
@@ -88,15 +89,16 @@ def prepare_phone_line(command: OpenPhoneLine, *, node: str, wanted: Wanted) -> 
         for line in existing:
             if line.kind != LineKind.BROWSER and line.node_id == node:
                 return Ringing(line)
-        return _ring(user, node, wanted, existing, redial=False)
+        return _ring(user, node, wanted, existing)
 
 
-def _ring(user: User, node: str, wanted: Wanted, existing: list[Line], *, redial: bool) -> Ringing:
+def _ring(user: User, node: str, wanted: Wanted, existing: list[Line], *, by_itself: str = "") -> Ringing:
+    """`by_itself`: why the exchange rings without being asked ("redial", "moved")."""
     phone = OwnPhone.objects.filter(user=user).exclude(kind=LineKind.BROWSER).first()
     if phone is None:
         raise ConflictError(_("Your line is opened by the browser. Choose a telephone in your settings first."))
     now = clock.now()
-    line = Line(id=wanted.leg, user=user, node_id=node, kind=phone.kind, redial=redial)
+    line = Line(id=wanted.leg, user=user, node_id=node, kind=phone.kind, redial=bool(by_itself))
     longest, trunk = settings.HEARTHLINE.phone_line_longest_s, None
     if phone.kind == LineKind.CALLBACK:
         number = callbacks.callable_number(phone.number)
@@ -118,7 +120,7 @@ def _ring(user: User, node: str, wanted: Wanted, existing: list[Line], *, redial
         close_row(old, "taken_over")
         tell_line("line.taken_over", old, reason="taken_over")
     line.save(force_insert=True)
-    tell_line("line.ringing", line, reason="redial" if redial else "")
+    tell_line("line.ringing", line, reason=by_itself)
     return Ringing(line, destination, trunk, longest, tuple(old.pk for old in existing))
 
 
@@ -135,9 +137,67 @@ def prepare_redial(lost: UUID, *, node: str, wanted: Wanted) -> Ringing | None:
         with transaction.atomic():
             if Line.objects.filter(user=old.user, state__in=OPEN_STATES).exists():
                 return None  # the person was quicker
-            return _ring(old.user, node, wanted, [], redial=True)
+            return _ring(old.user, node, wanted, [], by_itself="redial")
     except ExchangeError:
         return None  # the page shows why when the person opens the line; the contact is released after the grace time
+
+
+def close_idle(node: str) -> list[Line]:
+    """Close the called-back telephones of this node that no call needs, so that they are rung from another one. A SIP phone can
+    be rung only where it has registered, and stays."""
+    closed = []
+    with transaction.atomic():
+        rows = Line.objects.select_related("user").select_for_update(of=("self",))
+        for line in rows.filter(node=node, state=LineState.OPEN, kind=LineKind.CALLBACK)[:LINES_BOUND]:
+            if line.user is None or _is_needed(line.user):
+                continue
+            if close_row(line, "moved"):
+                tell_line("line.closed", line, reason="moved")
+                closed.append(line)
+    return closed
+
+
+def _is_needed(user: User) -> bool:
+    """For a call that goes on, or a hand-over that rings."""
+    return in_a_call(user) or HandOver.objects.filter(manager__user=user, ended_at=None).exists()
+
+
+def prepare_call_back(lost: str, user: str, *, node: str, wanted: Wanted) -> Ringing | None:
+    """A telephone's line was closed because its node was lost or emptied: it is rung from this node. None when its person has a
+    line again, or there is no way to ring."""
+    old = (
+        Line.objects.select_related("user")
+        .filter(
+            pk=lost, user_id=user, user__is_active=True, kind=LineKind.CALLBACK, close_reason__in=("node_lost", "moved")
+        )
+        .first()
+    )
+    if old is None or old.user is None:
+        return None
+    try:
+        with transaction.atomic():
+            if Line.objects.filter(user=old.user, state__in=OPEN_STATES).exists():
+                return None  # the person was quicker
+            return _ring(old.user, node, wanted, [], by_itself="moved" if old.close_reason == "moved" else "redial")
+    except ExchangeError:
+        return None  # the page has said that the line is closed, and says why when the person opens it
+
+
+def telephone_to_mute(line_id: str, *, user: str) -> Line:
+    """Raises NotFoundError, ConflictError for one that nobody has answered yet."""
+    line = Line.objects.filter(pk=line_id, user_id=user).exclude(kind=LineKind.BROWSER).first()
+    if line is None or line.state == LineState.CLOSED:
+        raise NotFoundError(_("Your line is closed already."))
+    if line.state == LineState.OPENING:
+        raise ConflictError(_("Answer your telephone first."))
+    return line
+
+
+def note_muted(line: Line, on: bool) -> None:
+    """The switch has done it."""
+    with transaction.atomic():
+        if Line.objects.filter(pk=line.pk, muted=not on).update(muted=on) == 1:
+            tell_line("line.muted" if on else "line.unmuted", line)
 
 
 def _live_call_began(user: User) -> datetime | None:

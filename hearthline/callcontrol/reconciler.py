@@ -11,7 +11,7 @@ from typing import Any
 from django.conf import settings
 from django.db.models import Q
 
-from hearthline.callcontrol import node_life, recordings, recovery, trunks
+from hearthline.callcontrol import node_life, phone_moves, recordings, recovery, trunks
 from hearthline.callcontrol.conductor import Conductor
 from hearthline.callcontrol.node_life import NodeReplacedError
 from hearthline.calls import call_events as ev
@@ -100,10 +100,11 @@ class Reconciler:
         """What a lost node left: its legs are not at this switch, so its calls end by what was known of them."""
         conductor = self._conductor
         taken = await conductor.database.run(node_life.take_over, conductor.node)
-        if not taken:
+        phone_moves.call_back_elsewhere(conductor, taken.telephones)
+        if not taken.calls:
             return
         await recovery.take_up_calls(conductor)
-        for actor in [conductor.actors[call] for call in taken if call in conductor.actors]:
+        for actor in [conductor.actors[call] for call in taken.calls if call in conductor.actors]:
             for event in recovery.missed(actor.state, {}, conductor.moments.now()):
                 actor.tell(event)
 
@@ -112,7 +113,7 @@ class Reconciler:
         draining = await conductor.database.run(node_life.beat, conductor.node, conductor.term, load)
         conductor.heard_at = asked
         if draining:
-            await conductor.database.run(node_life.ask_lines_to_leave, conductor.node)
+            await phone_moves.leave(conductor)
         payload = {"node": self._conductor.node, "reason": "", "load": load}
         await self._conductor.database.run(self._conductor.bus.publish, "node.measured", payload, audiences=(STAFF,))
 

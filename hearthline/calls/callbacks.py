@@ -49,6 +49,14 @@ class Budget:
         return Money(max(0, self.limit.minor - self.used.minor), self.limit.currency)
 
 
+@dataclass(frozen=True, slots=True)
+class End:
+    """When the exchange hangs an open telephone up, as far as it is known beforehand."""
+
+    at: datetime
+    why: str  # "limit": what the exchange pays is used up; "time_up": it was open for the longest time there is
+
+
 def offered() -> bool:
     """Whether this exchange calls telephones back at all."""
     return bool(settings.HEARTHLINE.callback_countries)
@@ -105,6 +113,19 @@ def budget_of(lines: list[Line], now: datetime) -> Budget:
     currency = settings.HEARTHLINE.currency_code
     used = sum(cost_of(line, now).minor for line in lines)
     return Budget(Money(used, currency), Money(settings.HEARTHLINE.callback_limit_minor, currency))
+
+
+def end_of(line: Line, lines: list[Line]) -> End | None:
+    """Of an answered telephone; None for other lines. `lines`: its person's, with those of `answered_lately`."""
+    if line.kind == LineKind.BROWSER or line.answered_at is None:
+        return None
+    longest = timedelta(seconds=settings.HEARTHLINE.phone_line_longest_s)
+    if line.kind == LineKind.CALLBACK:
+        others = [row for row in lines if row.kind == LineKind.CALLBACK and row.answered_at and row.pk != line.pk]
+        affordable = rate_of_line(line).seconds_for(budget_of(others, line.answered_at).left)
+        if affordable is not None and timedelta(seconds=affordable) < longest:
+            return End(line.answered_at + timedelta(seconds=affordable), "limit")
+    return End(line.answered_at + longest, "time_up")
 
 
 def require_budget(user: User, now: datetime) -> Budget:

@@ -54,6 +54,23 @@ class CloseLine(Command):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class MuteLine(Command):
+    """Of a telephone's line; a browser mutes itself. Reply: {"line", "muted"}; the event is `line.muted` or `line.unmuted`."""
+
+    line: str
+    on: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallBack(Command):
+    """From one node to another: this closed line was a telephone's, and its node is lost or being emptied. After `after_s` the
+    telephone is rung from here, unless its person has a line again by then. Reply at once: {"line"}; then `line.ringing`."""
+
+    line: str
+    after_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Dial(Command):
     """Reply: {"attempt": id}."""
 
@@ -130,8 +147,8 @@ class TestTrunk(Command):
 COMMANDS: dict[str, type[Command]] = {
     c.__name__: c
     for c in (
-        OpenLine, OpenPhoneLine, RenewPhones, CloseLine, Dial, HangUp, Hold, SendDigits, Transfer, CompleteTransfer, CancelTransfer,
-        AnswerHandOver, DeclineHandOver, Listen, TestTrunk,
+        OpenLine, OpenPhoneLine, RenewPhones, CloseLine, MuteLine, CallBack, Dial, HangUp, Hold, SendDigits, Transfer,
+        CompleteTransfer, CancelTransfer, AnswerHandOver, DeclineHandOver, Listen, TestTrunk,
     )
 }  # fmt: skip
 

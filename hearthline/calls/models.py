@@ -148,7 +148,8 @@ class Line(models.Model):
     presses = models.CharField(max_length=24, blank=True)  # the digits pressed so far while it is OPENING
     redial = models.BooleanField(
         default=False
-    )  # rung by the exchange itself, because the one before was lost in a call
+    )  # rung by the exchange itself, because the one before was lost in a call, or its node was lost or emptied
+    muted = models.BooleanField(default=False)  # by its page; the switch lets nobody hear it
     number = models.CharField(max_length=20, blank=True)  # E.164 of a callback; evidence for the provider's bill
     trunk = models.ForeignKey(Trunk, null=True, on_delete=models.SET_NULL, related_name="+")
     per_minute_micro = models.PositiveBigIntegerField(default=0)  # as `ledger.tariffs.Rate`

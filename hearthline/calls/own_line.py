@@ -17,7 +17,7 @@ from hearthline.people.models import User
 def lines_json(user: User, phone: OwnPhone | None) -> dict[str, Any]:
     """The person's open line and how lines of theirs are opened, by one query for those who work with the browser.
 
-    Shape: {"line": `line_json` | None, "own_line": {"kind", "phone": masked number, "confirmed", "registered",
+    Shape: {"line": `line_json` and `ends_json` | None, "own_line": {"kind", "phone": masked number, "confirmed", "registered",
     "per_minute_minor" | None, "used_minor", "limit_minor", "currency"}}. What does not belong to the kind is missing;
     `per_minute_minor` is None for a telephone that has lost its price.
     """
@@ -27,7 +27,9 @@ def lines_json(user: User, phone: OwnPhone | None) -> dict[str, Any]:
         here |= callbacks.answered_lately(now)
     rows = list(Line.objects.filter(here, user=user)[: callbacks.LINES_BOUND])
     line = next((row for row in rows if row.state != LineState.CLOSED), None)
-    found: dict[str, Any] = {"line": line_json(line) if line is not None else None}
+    found: dict[str, Any] = {"line": None}
+    if line is not None:
+        found["line"] = line_json(line) | ends_json(callbacks.end_of(line, rows))
     if phone is None or phone.kind == LineKind.BROWSER:
         return found | {"own_line": {"kind": LineKind.BROWSER.value}}
     if phone.kind == LineKind.SIP_PHONE:
@@ -48,6 +50,11 @@ def lines_json(user: User, phone: OwnPhone | None) -> dict[str, Any]:
     }
 
 
+def ends_json(end: callbacks.End | None) -> dict[str, Any]:
+    """When a telephone is hung up at the latest, and why: {"ends_at", "ends_by": "limit" | "time_up"}; None, ""."""
+    return {"ends_at": end.at.isoformat() if end else None, "ends_by": end.why if end else ""}
+
+
 def line_json(line: Line) -> dict[str, Any]:
     """`code`: what must be pressed on a telephone that is not confirmed; empty: any key."""
     return {
@@ -56,5 +63,6 @@ def line_json(line: Line) -> dict[str, Any]:
         "node": line.node_id,
         "opened_at": line.opened_at.isoformat(),
         "kind": line.kind,
+        "muted": line.muted,
         "code": line.code if line.state == LineState.OPENING else "",
     }

@@ -23,7 +23,7 @@ class LineChanged(Payload):
     line: str
     # of closing: "by_person", "taken_over", "grace_expired", "node_lost", "shift_ended"; of a telephone also "busy",
     # "no_answer", "absent", "rejected", "network", "not_confirmed", "code_wrong", "hung_up", "lost", "silent", "idle",
-    # "limit", "time_up"; of line.ringing: "redial" when the exchange rings by itself
+    # "limit", "time_up", "moved"; of line.ringing: "redial" or "moved" when the exchange rings by itself
     reason: str = ""
     silent_ms: int = 0  # line.stalled: for how long nothing came; line.resumed: how long it was away
 
@@ -222,6 +222,8 @@ SCHEMAS: dict[str, type[Payload]] = {
     "line.taken_over": LineChanged,
     "line.moved": LineChanged,  # the same page has opened it on another node
     "line.leaving": LineChanged,  # its node is being emptied: the page opens it anew, elsewhere
+    "line.muted": LineChanged,  # a telephone, by its page
+    "line.unmuted": LineChanged,
     "line.closed": LineChanged,
     "line.measured": LineQuality,
     "phone.changed": PhoneChanged,

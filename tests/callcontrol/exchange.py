@@ -34,7 +34,8 @@ class Exchange:
     """Made by `exchange()` below, in the running event loop. Everything that touches the database is awaited through
     `db`, which uses call control's own threads."""
 
-    def __init__(self) -> None:
+    def __init__(self, node: str = NODE) -> None:
+        self.node = node
         self.moments = VirtualMoments()
         self.switch = FakeSwitch(self.moments)
         self.first_event = 0
@@ -52,7 +53,7 @@ class Exchange:
     # --- the process --------------------------------------------------------------------------------------------------
 
     async def start(self) -> None:
-        self.conductor = Conductor(self.switch, bus(), NODE, moments=self.moments)
+        self.conductor = Conductor(self.switch, bus(), self.node, moments=self.moments)
         self.orders = Orders(self.conductor)
         listening = asyncio.Event()
         self._tasks = [
@@ -60,16 +61,19 @@ class Exchange:
             asyncio.create_task(self.conductor.line_desk.run()),
         ]
         await listening.wait()
-        self.conductor.term = await self.db(announce, NODE, "fake", {})
+        self.conductor.term = await self.db(announce, self.node, "fake", {})
         await self.conductor.trunk_desk.load()
         await recover(self.conductor, at=self.moments.now())
         await self.settled()
 
     async def stop(self) -> None:
-        """As when the process is killed: nothing is told to anybody, and what is running stays at the switch."""
-        for task in self._tasks:
+        """As when the process is killed: nothing is told to anybody, and what is running stays at the switch. Again: nothing."""
+        tasks, self._tasks = self._tasks, []
+        if not tasks:
+            return
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.gather(*tasks, return_exceptions=True)
         await self.conductor.close()
 
     async def db(self, work: Callable[..., T], *args: Any, **kwargs: Any) -> T:

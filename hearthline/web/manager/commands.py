@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 
 from hearthline.calls import commands, selectors
 from hearthline.calls.handover_notes import save_manager_notes
+from hearthline.calls.models import Line, LineKind, LineState
 from hearthline.calls.nodes import node_for_line, node_for_new_line
 from hearthline.lib.errors import NotAllowedError
 from hearthline.web.commands import json_command, key_of, send, text_of
@@ -41,13 +42,18 @@ def _node_for(taker: Taker) -> str:
 
 @json_command
 def open_phone_line(request: HttpRequest, body: Body, guest: uuid.UUID | None = None) -> Body:
-    """Ring the manager's own telephone, by the node of the call when one is being handed over."""
+    """Ring the manager's own telephone, by the node of the call when one is being handed over. A telephone that is open at
+    another node is hung up first."""
     taker = taker_of(request, guest)
     if taker.user is None:
         raise NotAllowedError(_("Whoever comes by a link answers with the browser."))
     waiting = taker.state()["handovers"]
     at_call = taker.handover(waiting[0]["id"]).attempt.node_id if waiting else None
     node = selectors.node_of_telephone(taker.user) or at_call or node_for_new_line()
+    elsewhere = Line.objects.filter(user=taker.user).exclude(state=LineState.CLOSED).exclude(node=node).first()
+    if elsewhere is not None and elsewhere.kind != LineKind.BROWSER:
+        closed = commands.CloseLine(key=uuid.uuid4().hex, user=taker.command_user, line=str(elsewhere.pk))
+        send(elsewhere.node_id, closed)
     return send(node, commands.OpenPhoneLine(key=key_of(body), user=taker.command_user))
 
 
@@ -56,6 +62,16 @@ def close_line(request: HttpRequest, body: Body, guest: uuid.UUID | None = None)
     taker = taker_of(request, guest)
     line = taker.line(text_of(body, "line", 40))
     return send(line.node_id, commands.CloseLine(key=key_of(body), user=taker.command_user, line=str(line.pk)))
+
+
+@json_command
+def mute(request: HttpRequest, body: Body, guest: uuid.UUID | None = None) -> Body:
+    """A telephone; the browser mutes its own microphone."""
+    taker = taker_of(request, guest)
+    line = taker.line(text_of(body, "line", 40))
+    on = body.get("on") is True
+    command = commands.MuteLine(key=key_of(body), user=taker.command_user, line=str(line.pk), on=on)
+    return send(line.node_id, command)
 
 
 @json_command

@@ -24,7 +24,17 @@ from hearthline.web.manager.taker import Taker, taker_of
 from hearthline.web.manager.texts import TEXTS
 
 GUEST_SESSION_S = 2 * 3600  # as long as a conversation may reasonably last
-_ADDRESSES = ("state", "open_line", "open_phone_line", "close_line", "answer", "decline", "hang_up", "notes")
+_ADDRESSES = (
+    "state",
+    "open_line",
+    "open_phone_line",
+    "close_line",
+    "mute_line",
+    "answer",
+    "decline",
+    "hang_up",
+    "notes",
+)
 
 
 @for_roles(Role.CUSTOMER)

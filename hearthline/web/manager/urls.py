@@ -14,6 +14,7 @@ def _addresses(prefix: str, name: str) -> list[URLPattern]:
         path(f"{prefix}line/open/", commands.open_line, name=f"{name}open_line"),
         path(f"{prefix}line/ring/", commands.open_phone_line, name=f"{name}open_phone_line"),
         path(f"{prefix}line/close/", commands.close_line, name=f"{name}close_line"),
+        path(f"{prefix}line/mute/", commands.mute, name=f"{name}mute_line"),
         path(f"{prefix}answer/", commands.answer, name=f"{name}answer"),
         path(f"{prefix}decline/", commands.decline, name=f"{name}decline"),
         path(f"{prefix}hang-up/", commands.hang_up, name=f"{name}hang_up"),

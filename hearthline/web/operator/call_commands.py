@@ -57,6 +57,15 @@ def close_line(request: HttpRequest, body: dict[str, Any]) -> dict[str, Any]:
 
 
 @json_command
+def mute(request: HttpRequest, body: dict[str, Any]) -> dict[str, Any]:
+    """A telephone; the browser mutes its own microphone."""
+    operator = operator_of(request)
+    line = line_for_person(operator, text_of(body, "line", 40))
+    on = body.get("on") is True
+    return send(line.node_id, commands.MuteLine(key=key_of(body), user=str(operator.pk), line=str(line.pk), on=on))
+
+
+@json_command
 def dial(request: HttpRequest, body: dict[str, Any]) -> dict[str, Any]:
     operator = operator_of(request)
     assignment = Assignment.objects.filter(operator=operator, state=AssignmentState.ACTIVE).first()

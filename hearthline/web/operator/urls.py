@@ -23,6 +23,7 @@ urlpatterns = [
     path("work/line/open/", call_commands.open_line, name="open_line"),
     path("work/line/ring/", call_commands.open_phone_line, name="open_phone_line"),
     path("work/line/close/", call_commands.close_line, name="close_line"),
+    path("work/line/mute/", call_commands.mute, name="mute_line"),
     path("work/call/dial/", call_commands.dial, name="dial"),
     path("work/call/hang-up/", call_commands.hang_up, name="hang_up"),
     path("work/call/hold/", call_commands.hold, name="hold"),
