@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import type { ExchangeEvent } from "../src/events/stream.ts";
+import { LimitWarning } from "../src/line/limit.ts";
 import {
   isTelephone,
   type OpenLine,
@@ -7,11 +9,12 @@ import {
   PhoneLine,
   phoneInstruction,
   phoneWords,
+  toldOfTelephone,
 } from "../src/line/phone.ts";
 import { Refusal } from "../src/net/post.ts";
 import { setTexts } from "../src/net/texts.ts";
 import { isPossible } from "../src/operator/mode.ts";
-import type { ConsoleState } from "../src/operator/state.ts";
+import { applyEvent, type ConsoleState } from "../src/operator/state.ts";
 
 const OWN: OwnLine = {
   kind: "callback",
@@ -29,7 +32,9 @@ function phoneThat(ring: () => Promise<{ line: string; kind: OwnLine["kind"]; co
     ring,
     close: async (line) => void told.push(`close ${line}`),
     rings: (line) => void told.push(`rings ${line.code}`),
+    mute: async (line, on) => void told.push(`mute ${line} ${on}`),
     state: (state) => void told.push(state),
+    muted: (on) => void told.push(`muted ${on}`),
     failed: (refusal) => void told.push(refusal.message),
   });
   return { phone, told };
@@ -83,9 +88,62 @@ test("the price and what was used are in words", () => {
   assert.equal(phoneWords({ ...OWN, per_minute_minor: null }), "Telephone");
 });
 
-test("a telephone has its own key to mute it", () => {
+test("a telephone is muted by the page when the exchange has done it, and only while it is open", async () => {
+  const { phone, told } = phoneThat(async () => ({ line: "l1", kind: "callback", code: "" }));
+  await phone.setMuted(true);
+  phone.sync({ ...RUNG, state: "open" });
+  const pressed = phone.setMuted(true);
+  assert.equal(phone.muted, false); // not before it is so
+  await pressed;
+  toldOfTelephone("line.muted", phone); // its event, after the reply
+  assert.equal(phone.muted, true);
+  toldOfTelephone("line.unmuted", phone); // another page
+  assert.deepEqual(told, ["open", "mute l1 true", "muted true", "muted false"]);
+  phone.sync({ ...RUNG, state: "open", muted: true });
+  phone.gone();
+  assert.equal(phone.muted, false);
+});
+
+test("a telephone that another node has is hung up and rung once more", async () => {
+  let full = false;
+  const { phone, told } = phoneThat(async () => {
+    if (full) throw new Refusal({ code: "nodes_full", message: "full" }, true);
+    return { line: "l2", kind: "callback", code: "" };
+  });
+  phone.sync({ ...RUNG, state: "open" });
+  const again = phone.reopen();
+  phone.sync(null); // the state, read while it is being asked
+  await again;
+  assert.deepEqual([phone.id, phone.state, told], ["l2", "opening", ["open", "rings ", "opening"]]);
+  phone.opened();
+  full = true;
+  await phone.reopen();
+  assert.deepEqual([phone.id, phone.state, told.slice(3)], ["", "closed", ["open", "full", "closed"]]);
+});
+
+test("a telephone can be muted as a microphone can", () => {
   const state = (own: OwnLine, line: OpenLine | null) => ({ own_line: own, line }) as ConsoleState;
   assert.equal(isPossible("mute", "talking", state({ kind: "browser" }, null), "open"), true);
-  assert.equal(isPossible("mute", "talking", state(OWN, RUNG), "open"), false);
+  assert.equal(isPossible("mute", "talking", state(OWN, RUNG), "open"), true);
+  assert.equal(isPossible("mute", "opening", state(OWN, RUNG), "opening"), false);
   assert.equal(isTelephone({ kind: "browser" }, RUNG), true);
+});
+
+test("two minutes before a telephone is hung up it is said, once, with the hour", () => {
+  setTexts({ ends_by_limit: "used up at {time}", ends_by_time_up: "longest at {time}" });
+  const endsAt = Date.parse("2026-11-25T14:35:00Z");
+  const line: OpenLine = { ...RUNG, state: "open", ends_at: "2026-11-25T14:35:00Z", ends_by: "limit" };
+  const warning = new LimitWarning();
+  assert.equal(warning.due(line, endsAt - 121_000, "en"), "");
+  assert.match(warning.due(line, endsAt - 120_000, "en"), /^used up at .*35/);
+  assert.equal(warning.due(line, endsAt - 60_000, "en"), "");
+  assert.match(warning.due({ ...line, id: "l2", ends_by: "time_up" }, endsAt - 1000, "en"), /^longest at/);
+  assert.equal(warning.due({ ...line, id: "l3", ends_at: null, ends_by: "" }, endsAt, "en"), "");
+  assert.equal(warning.due(null, endsAt, "en"), "");
+});
+
+test("events of muting change the state that was read", () => {
+  const state = { last_event: 1, line: { ...RUNG, state: "open" } } as ConsoleState;
+  const muted = applyEvent(state, { id: 2, name: "line.muted", payload: {} } as ExchangeEvent);
+  assert.equal(muted.line?.muted, true);
 });

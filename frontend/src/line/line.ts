@@ -130,7 +130,7 @@ export class Line implements PersonLine {
     }
   }
 
-  setMuted(muted: boolean): void {
+  async setMuted(muted: boolean): Promise<void> {
     this.muted = muted;
     for (const track of this.stream?.getAudioTracks() ?? []) track.enabled = !muted;
   }

@@ -22,7 +22,12 @@ export interface OpenLine {
   state: string;
   kind: OwnLine["kind"];
   code: string;
-  node?: string; // unknown until the state is read
+  // unknown until the state is read
+  node?: string;
+  muted?: boolean;
+  /** When a telephone is hung up at the latest, ISO 8601, and why. */
+  ends_at?: string | null;
+  ends_by?: "" | "limit" | "time_up";
 }
 
 /** What the pages need of a line, whatever carries its sound. */
@@ -35,16 +40,19 @@ export interface PersonLine {
   close(): Promise<void>;
   takenOver(): void;
   gone(): void;
-  setMuted(muted: boolean): void;
+  setMuted(muted: boolean): Promise<void>;
   useMicrophone(deviceId: string): Promise<void>;
 }
 
 export interface PhoneHandlers {
   ring(): Promise<{ line: string; kind: OwnLine["kind"]; code: string }>;
   close(line: string): Promise<void>;
+  mute(line: string, on: boolean): Promise<void>;
   /** It is rung: this is the line, and its code to press if it has one. */
   rings(line: OpenLine): void;
   state(state: LineState, note: { awayMs?: number }): void;
+  /** From now on nobody hears it, or they do again; whichever page asked for it. */
+  muted(on: boolean): void;
   failed(refusal: Refusal): void;
 }
 
@@ -55,7 +63,7 @@ export function isTelephone(own: OwnLine, line: OpenLine | null | undefined): bo
 export class PhoneLine implements PersonLine {
   id = "";
   state: LineState = "closed";
-  readonly muted = false; // the telephone's own key mutes it
+  muted = false;
   readonly byPhone = true;
   private asking = false;
 
@@ -63,7 +71,19 @@ export class PhoneLine implements PersonLine {
 
   /** Have it rung. Safe to call again. */
   async open(): Promise<void> {
-    if (this.asking || this.state === "opening" || this.state === "open") return;
+    if (this.state !== "opening" && this.state !== "open") await this.ring();
+  }
+
+  /** Have it hung up, and rung by the node that the exchange chooses now. */
+  async reopen(): Promise<void> {
+    if (this.state !== "open") return;
+    this.id = "";
+    await this.ring();
+    if (!this.id) this.to("closed");
+  }
+
+  private async ring(): Promise<void> {
+    if (this.asking) return;
     this.asking = true;
     try {
       const { line, kind, code } = await this.handlers.ring();
@@ -114,17 +134,43 @@ export class PhoneLine implements PersonLine {
     }
     this.id = line.id;
     this.to(line.state === "opening" ? "opening" : "open");
+    if (this.state === "open") this.became(line.muted ?? false);
   }
 
-  setMuted(): void {}
+  /** By the switch: whether the telephone has a key for it or not, the page shows what is. */
+  async setMuted(muted: boolean): Promise<void> {
+    const { id } = this;
+    if (this.state !== "open") return;
+    await this.handlers.mute(id, muted);
+    if (id === this.id) this.became(muted);
+  }
+
+  /** The exchange says so. */
+  became(muted: boolean): void {
+    if (this.muted === muted) return;
+    this.muted = muted;
+    this.handlers.muted(muted);
+  }
 
   async useMicrophone(): Promise<void> {}
 
   private to(state: LineState): void {
     if (this.state === state) return;
     this.state = state;
+    if (state !== "open") this.muted = false; // the next one is another leg
     this.handlers.state(state, {});
   }
+}
+
+/** Whether the exchange rings without being asked: the telephone was lost in a call, or its node is lost or being emptied. */
+export function ringsByItself(reason: string): boolean {
+  return reason === "redial" || reason === "moved";
+}
+
+/** What an event says of a telephone that is this line. */
+export function toldOfTelephone(event: string, phone: PhoneLine): void {
+  if (event === "line.opened") phone.opened();
+  else if (event === "line.muted" || event === "line.unmuted") phone.became(event === "line.muted");
 }
 
 /** What to do with a telephone that rings. Digits are set apart, so that they are read one by one. */

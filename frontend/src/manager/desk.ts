@@ -26,6 +26,7 @@ const parts = {
   written: byId("written"),
   writtenNotes: byId("written-notes"),
   trouble: byId("trouble"),
+  limit: byId("limit"),
   polite: byId("announce"),
   urgent: byId("announce-urgent"),
 };
@@ -51,7 +52,7 @@ export function show({ mode, handover, ending, guest, own, instruction }: Shown)
   parts.primary.classList.toggle("btn-quiet", mode === "waiting" || mode === "briefing" || mode === "talking");
   parts.decline.hidden = mode !== "ringing";
   parts.hangUp.hidden = mode !== "talking" && mode !== "briefing";
-  parts.mute.hidden = parts.hangUp.hidden || own.kind !== "browser"; // a telephone has a key of its own
+  parts.mute.hidden = parts.hangUp.hidden;
   // in a conversation Enter does nothing by accident: its key is h, and the button stands beside
   parts.primary.hidden ||= mode === "talking" || mode === "briefing";
   const known = handover !== undefined && mode !== "off" && mode !== "waiting";
@@ -75,6 +76,11 @@ export function showDraft(handover: HandOver): void {
 
 export function trouble(sentence: string): void {
   parts.trouble.textContent = sentence;
+}
+
+/** Before a telephone is hung up by the exchange; it stays while the telephone is open, whatever else happens. */
+export function limit(sentence: string): void {
+  parts.limit.textContent = sentence;
 }
 
 export function announce(sentence: string, urgent: boolean): void {

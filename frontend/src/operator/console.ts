@@ -3,18 +3,17 @@ import type { ExchangeEvent } from "../events/stream.ts";
 import { EventStream } from "../events/stream.ts";
 import type { KeyMap, Shortcuts } from "../keys/bindings.ts";
 import { leaveField, listen } from "../keys/bindings.ts";
-import { Line } from "../line/line.ts";
 import { LinePanel } from "../line/panel.ts";
 import { isTelephone, type OwnLine, type PersonLine, PhoneLine } from "../line/phone.ts";
 import { play } from "../line/sounds.ts";
 import { byId } from "../net/parts.ts";
 import { get, post, Refusal } from "../net/post.ts";
-import { has, say, wallClock } from "../net/texts.ts";
+import { say, wallClock } from "../net/texts.ts";
 import { askToEnd, ContactDialog, Keypad, KeysDialog, prepareClosers } from "./dialogs.ts";
 import type { Action, Mode } from "./mode.ts";
 import { isPossible, modeOf, primaryOf } from "./mode.ts";
 import { newsOf, savedSentence } from "./news.ts";
-import { browserLine, type LineSurroundings, telephoneLine } from "./own-line.ts";
+import { browserLine, heardOfLine, type LineSurroundings, telephoneLine } from "./own-line.ts";
 import type { ConsoleState } from "./state.ts";
 import { applyEvent, changesEverything, mergeState } from "./state.ts";
 import { Strip } from "./strip.ts";
@@ -34,6 +33,7 @@ export type Command =
   | "open_line"
   | "open_phone_line"
   | "close_line"
+  | "mute_line"
   | "dial"
   | "hang_up"
   | "hold"
@@ -176,7 +176,7 @@ export class Console {
       if (news.trouble) this.strip.trouble("call", news.trouble);
       if (news.note !== undefined) this.strip.note(news.note);
     }
-    if (event.name.startsWith("line.")) this.heardOfLine(event);
+    if (event.name.startsWith("line.")) heardOfLine(event, this.line, this.around);
     this.render();
     if (changesEverything(event.name)) this.readSoon();
   }
@@ -187,33 +187,6 @@ export class Console {
     if (typeof attempt !== "string") return true;
     if (assignment !== undefined && assignment === this.state.assignment?.id) this.attempt = attempt;
     return attempt === this.attempt;
-  }
-
-  private heardOfLine(event: ExchangeEvent): void {
-    if (event.name === "line.ringing" && this.line instanceof PhoneLine) this.rings(this.line, event);
-    if (event.payload["line"] !== this.line.id || this.line.id === "") return;
-    // while the line is being opened anew, the end of the former one is no news
-    if (event.name === "line.closed" && this.line.state !== "open" && !this.line.byPhone) return;
-    if (event.name === "line.opened" && this.line instanceof PhoneLine) this.line.opened();
-    const reason = String(event.payload["reason"] ?? "");
-    if (event.name === "line.leaving" && this.line instanceof Line) void this.line.move();
-    else if (event.name === "line.taken_over") {
-      this.line.takenOver();
-      this.strip.trouble("line", say("trouble_taken_over"));
-    } else if (event.name === "line.closed" && reason !== "by_person") {
-      this.line.gone();
-      const key = `gone_${reason}`;
-      this.strip.trouble("line", has(key) ? say(key) : say("gone"));
-      if (this.line.byPhone) this.readSoon();
-    }
-  }
-
-  /** The exchange rings the telephone; by itself only when it was lost in mid-call. */
-  private rings(phone: PhoneLine, event: ExchangeEvent): void {
-    if (event.payload["reason"] !== "redial") return;
-    phone.rang(String(event.payload["line"]));
-    this.strip.trouble("line", say("redialled"));
-    this.readSoon();
   }
 
   private streamChanged(up: boolean): void {
@@ -248,11 +221,12 @@ export class Console {
 
   // --- the line -----------------------------------------------------------------------------------------------------
 
-  private makeLine(own: OwnLine): PersonLine {
-    const around: LineSurroundings = {
+  private get around(): LineSurroundings {
+    return {
       urls: this.urls,
       panel: this.panel,
       strip: this.strip,
+      line: () => this.state.line,
       render: () => this.render(),
       readSoon: () => this.readSoon(),
       rings: (line) => {
@@ -260,8 +234,11 @@ export class Console {
       },
       opened: (line) => sessionStorage.setItem(OWN_LINE, line),
     };
-    if (isTelephone(own, this.state.line)) return telephoneLine(around, own);
-    return browserLine(around, this.lineIsOurs() ? (this.state.line?.id ?? "") : "");
+  }
+
+  private makeLine(own: OwnLine): PersonLine {
+    if (isTelephone(own, this.state.line)) return telephoneLine(this.around, own);
+    return browserLine(this.around, this.lineIsOurs() ? (this.state.line?.id ?? "") : "");
   }
 
   /** After a reload, or when the page that had the line is gone. A line that is open on another page is left there. */
@@ -353,7 +330,7 @@ export class Console {
       return;
     }
     this.busy.set(action, this.mode);
-    this.strip.clearTroubles(["line", "microphone", "stream", "silence", "quality"]);
+    this.strip.clearTroubles(["line", "limit", "microphone", "stream", "silence", "quality"]);
     try {
       await run();
     } catch (error) {
@@ -390,8 +367,9 @@ export class Console {
     if (reply.none) this.strip.note(reply.none);
   }
 
-  private mute(): void {
-    this.line.setMuted(!this.line.muted);
+  private async mute(): Promise<void> {
+    await this.line.setMuted(!this.line.muted);
+    if (this.line.byPhone) return; // it tells by itself, also when another page has done it
     this.panel.state(this.line.state, this.line.muted);
     this.strip.announce(say(this.line.muted ? "said_muted" : "said_unmuted"));
     if (this.line.muted) this.strip.trouble("silence");

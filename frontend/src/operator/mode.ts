@@ -1,6 +1,5 @@
 // Where the shift stands: one mode at a time, the one primary action of each, and what else is possible in it.
 import type { LineState } from "../line/line.ts";
-import { isTelephone } from "../line/phone.ts";
 import type { ConsoleState } from "./state.ts";
 
 export type Mode =
@@ -94,8 +93,7 @@ const POSSIBLE: Record<Action, (mode: Mode, state: ConsoleState, line: LineState
     mode === "briefing" || (WITH_CONTACT.includes(mode) && (state.campaign?.has_managers ?? false)),
   complete: (mode) => mode === "briefing",
   take_back: (mode) => mode === "calling_manager" || mode === "briefing",
-  mute: (_mode, state, line) =>
-    (line === "open" || line === "reconnecting") && !isTelephone(state.own_line, state.line),
+  mute: (_mode, _state, line) => line === "open" || line === "reconnecting",
   hold: (mode) => WITH_CONTACT.includes(mode),
   keypad: (mode) => ["early", "talking", "briefing"].includes(mode),
   notes: (mode) => WITH_WORKSHEET.includes(mode),

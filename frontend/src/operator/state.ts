@@ -169,6 +169,9 @@ export function applyEvent(state: ConsoleState, event: ExchangeEvent): ConsoleSt
     const line = state.line && { ...state.line, state: event.name === "line.stalled" ? "stalled" : "open" };
     return { ...next, line };
   }
+  if (state.line && (event.name === "line.muted" || event.name === "line.unmuted")) {
+    return { ...next, line: { ...state.line, muted: event.name === "line.muted" } };
+  }
   return next;
 }
 

@@ -60,6 +60,9 @@ LINE_TEXTS: dict[str, str | Promise] = {
     "gone_limit": _(
         "What the exchange pays for your telephone within a day is used up. Work with the browser until tomorrow."
     ),
+    "gone_moved": _(
+        "Your line moves to another part of the exchange. Put the telephone down; it rings again in a few seconds."
+    ),
     "gone_time_up": _("Your telephone was open for the longest time there is. Open the line, and it rings again."),
     "gone": _("The line was closed. Open it again to go on."),
     "line_rings": _("Your telephone rings"),
@@ -72,7 +75,19 @@ LINE_TEXTS: dict[str, str | Promise] = {
     "sip_unregistered": _(
         "Your SIP phone is not registered. Switch it on, or look at its settings; then open the line."
     ),
-    "redialled": _("The connection to your telephone was lost; it rings again. Answer it and press a key."),
+    "rings_redial": _("The connection to your telephone was lost; it rings again. Answer it and press a key."),
+    "rings_moved": _("Your telephone rings again, from another part of the exchange. Answer it and press a key."),
+    "said_phone_muted": _("Your telephone is muted: nobody hears you."),
+    "said_phone_unmuted": _("You are heard again."),
+    "ends_by_limit": _(
+        "At {time} what the exchange pays for your telephone within a day is used up. A call that goes on then can be finished"
+        " within 15 minutes; after it the telephone is hung up. To go on working, choose the browser in your settings."
+    ),
+    "ends_by_time_up": _(
+        "At {time} your telephone will have been open for the longest time there is, and is hung up, in a call too; then it"
+        " rings again. Better hang it up yourself between two calls, and open the line again."
+    ),
+    "line_settings": _("How my line is opened"),
 }
 
 TEXTS: dict[str, str | Promise] = {

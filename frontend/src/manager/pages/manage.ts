@@ -1,6 +1,7 @@
 // The manager's page: rings, answers, briefs, talks. The same page serves a guest whose link opened one hand-over.
 import { EventStream, type ExchangeEvent } from "../../events/stream.ts";
 import { leaveField, listen } from "../../keys/bindings.ts";
+import { LimitWarning } from "../../line/limit.ts";
 import { Line } from "../../line/line.ts";
 import { LinePanel, troubleSentence } from "../../line/panel.ts";
 import {
@@ -10,6 +11,8 @@ import {
   type PersonLine,
   PhoneLine,
   phoneInstruction,
+  ringsByItself,
+  toldOfTelephone,
 } from "../../line/phone.ts";
 import { audioContext, play } from "../../line/sounds.ts";
 import { byId } from "../../net/parts.ts";
@@ -60,25 +63,32 @@ const linePanel = new LinePanel(
 const first = readJson<Partial<ManagerState>>("state");
 const own: OwnLine = first.own_line ?? { kind: "browser" }; // a guest's state is known only later; theirs is the browser
 let ownNow = own; // its price and registration change
-let ringing: OpenLine | null = first.line ?? null; // the telephone that is rung, with its code
+let ringing: OpenLine | null = first.line ?? null; // the telephone that is rung, with its code, or is open
 
 const phone = isTelephone(own, first.line)
   ? new PhoneLine({
       ring: () => post(address("open_phone_line"), {}),
       close: (id) => post<void>(address("close_line"), { line: id }, { keepalive: true }),
+      mute: (id, on) => post<void>(address("mute_line"), { line: id, on }),
       rings: (rung) => {
         ringing = rung;
         void refresh();
       },
       state: (state) => {
-        linePanel.state(state, false);
+        desk.limit("");
+        mutedOrNot();
         render();
         if (state === "open" && answerWhenOpen) void answer();
         if (state !== "opening") answerWhenOpen = false;
       },
+      muted: (on) => {
+        mutedOrNot();
+        desk.announce(say(on ? "said_phone_muted" : "said_phone_unmuted"), false);
+      },
       failed: (refusal) => desk.trouble(refusal.message),
     })
   : undefined;
+const limit = new LimitWarning();
 if (phone) linePanel.telephone(own);
 
 const browserLine = (): Line =>
@@ -188,6 +198,7 @@ function heard(event: ExchangeEvent): void {
     handover?: string;
     attempt?: string;
     line?: string;
+    reason?: string;
     fields?: object;
     notes?: string;
   };
@@ -204,14 +215,15 @@ function heard(event: ExchangeEvent): void {
     desk.showDraft(handover);
   } else if (event.name === "phone.changed") {
     void refresh();
-  } else if (phone && event.name === "line.ringing" && (event.payload as { reason?: string }).reason === "redial") {
+  } else if (phone && event.name === "line.ringing" && ringsByItself(payload.reason ?? "")) {
     phone.rang(payload.line ?? "");
-    desk.trouble(say("redialled"));
+    desk.trouble(say(`rings_${payload.reason}`));
     void refresh();
   } else if (payload.line === line.id && line.id && (phone || line.state !== "opening")) {
+    if (phone) toldOfTelephone(event.name, phone);
     if (phone && event.name === "line.opened") {
-      phone.opened();
       desk.trouble("");
+      void refresh(); // with when it ends
     } else if (phone && event.name === "line.closed") phoneEnded(phone, event);
     else if (event.name === "line.leaving") void browser?.move();
     else if (event.name === "line.taken_over") {
@@ -269,11 +281,20 @@ async function sendAnswer(body: { handover: string; line: string }): Promise<voi
   try {
     await post(address("answer"), body);
   } catch (error) {
-    if (!browser || !(error instanceof Refusal) || error.code !== "line_elsewhere") return report(error);
+    if (!(error instanceof Refusal) || error.code !== "line_elsewhere") return report(error);
+    if (phone && ownNow.kind === "callback") return answerElsewhere(phone);
+    if (!browser) return report(error);
     await browser.move();
     return send("answer", { ...body, line: line.id });
   }
   await refresh();
+}
+
+/** A call's legs are on one switch: a telephone that another node has is rung by the call's, and answers by its key. */
+async function answerElsewhere(telephone: PhoneLine): Promise<void> {
+  desk.trouble(say("rings_moved"));
+  answerWhenOpen = true;
+  await telephone.reopen();
 }
 
 function primary(): void {
@@ -293,10 +314,22 @@ function act(action: string): void {
   else if (action === "hang_up" && handover && mode === "briefing") void send("decline", { handover: handover.id });
   else if (action === "hang_up" && handover && mode === "talking") void send("hang_up", { handover: handover.id });
   else if (action === "mute" && (mode === "briefing" || mode === "talking")) {
-    line.setMuted(!line.muted);
-    muteButton.setAttribute("aria-pressed", String(line.muted));
-    linePanel.state(line.state, line.muted);
+    void mute();
   }
+}
+
+async function mute(): Promise<void> {
+  try {
+    await line.setMuted(!line.muted);
+  } catch (error) {
+    report(error);
+  }
+  mutedOrNot();
+}
+
+function mutedOrNot(): void {
+  muteButton.setAttribute("aria-pressed", String(line.muted));
+  linePanel.state(line.state, line.muted);
 }
 
 let notesTimer = 0;
@@ -342,7 +375,15 @@ keysOn.addEventListener("change", () => {
 });
 bindKeys();
 window.addEventListener("keydown", leaveField);
-window.setInterval(() => desk.tick(mode, handover, Date.now() + clockSkewMs), 500);
+window.setInterval(() => {
+  const now = Date.now() + clockSkewMs;
+  desk.tick(mode, handover, now);
+  const warning = phone ? limit.due(ringing, now) : "";
+  if (warning) {
+    desk.limit(warning);
+    play("attention");
+  }
+}, 500);
 window.setInterval(() => {
   if (mode === "ringing") play("ring");
 }, RING_EVERY_MS);
