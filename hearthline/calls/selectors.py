@@ -7,6 +7,7 @@ misses nothing (it may hear something twice).
 from __future__ import annotations
 
 import uuid
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -25,37 +26,65 @@ LIVE_HANDOVER = (HandOverState.RINGING, HandOverState.BRIEFING, HandOverState.CO
 _LIVE_PHASES = frozenset(phase.value for phase in LIVE)
 
 
-def console_state(operator: User) -> dict[str, Any]:
-    """The operator's page.
+@dataclass(frozen=True, slots=True)
+class ConsoleRows:
+    """What the operator's page is about. `attempt` is the one that is not wrapped up; contacts and campaigns are read along."""
 
-    Shape: {"last_event", "shift": {...} | None, "campaign": {..., "fields": [...], "dispositions": [...]} | None,
-    "line": {"id", "state", "node", "kind", "code"} | None,
-    "own_line": as `own_line.lines_json` says, "assignment": {"id", "fence", "lease_expires_at", "contact": {...}} | None,
-    "call": {"attempt", "phase", ..., "draft": {"fields", "notes"}, "handover": {...} | None} | None}.
-    `call` is the attempt that is not wrapped up. The script is rendered by the page. No phone number is in it; the name
-    only when the campaign shows names.
-    """
+    last_event: int
+    operator: User
+    shift: Shift | None
+    assignment: Assignment | None  # the active one
+    attempt: Attempt | None
+
+    @property
+    def held(self) -> Assignment | None:
+        """Whose sheet is shown: until the wrap-up, also when the lease has ended meanwhile."""
+        return self.assignment or (self.attempt.assignment if self.attempt is not None else None)
+
+
+def console_rows(operator: User) -> ConsoleRows:
+    """Three queries, two during a call."""
     last_event = bus().latest_id()
     shift = (
         Shift.objects.select_related("campaign", "operator__own_phone").filter(operator=operator, ended_at=None).first()
     )
     attempt = (
-        Attempt.objects.select_related("campaign", "contact", "assignment")
+        Attempt.objects.select_related("campaign__organisation", "contact", "assignment")
         .filter(operator=operator, wrapped_up_at=None)
         .order_by("-dialled_at")
         .first()
     )
+    if attempt is not None:  # they are the same rows
+        attempt.assignment.contact, attempt.assignment.campaign = attempt.contact, attempt.campaign
+        if attempt.assignment.state == AssignmentState.ACTIVE:
+            return ConsoleRows(last_event, operator, shift, attempt.assignment, attempt)
     assignment = (
-        Assignment.objects.select_related("contact", "campaign")
+        Assignment.objects.select_related("contact", "campaign__organisation")
         .filter(operator=operator, state=AssignmentState.ACTIVE)
         .first()
     )
+    return ConsoleRows(last_event, operator, shift, assignment, attempt)
+
+
+def console_state(operator: User) -> dict[str, Any]:
+    """The operator's page, as `console_json`."""
+    return console_json(console_rows(operator))
+
+
+def console_json(rows: ConsoleRows) -> dict[str, Any]:
+    """Shape: {"last_event", "shift": {...} | None, "campaign": {..., "fields": [...], "dispositions": [...]} | None,
+    "line": {"id", "state", "node", "kind", "code", "muted", "ends_at", "ends_by"} | None,
+    "own_line": as `own_line.lines_json` says, "assignment": {"id", "fence", "lease_expires_at", "contact": {...}} | None,
+    "call": {"attempt", "phase", ..., "draft": {"fields", "notes"}, "handover": {...} | None} | None}.
+    The script is rendered by the page. No phone number is in it; the name only when the campaign shows names.
+    """
+    shift, assignment, attempt = rows.shift, rows.assignment, rows.attempt
     campaign = (assignment and assignment.campaign) or (shift and shift.campaign) or None
     return {
-        "last_event": last_event,
+        "last_event": rows.last_event,
         "shift": shift_json(shift) if shift else None,
         "campaign": campaign_json(campaign) if campaign else None,
-        **lines_json(operator, phone_of(shift.operator if shift else operator)),
+        **lines_json(rows.operator, phone_of(shift.operator if shift else rows.operator)),
         "assignment": assignment_json(assignment) if assignment else None,
         "call": call_json(attempt) if attempt else None,
     }

@@ -8,16 +8,19 @@ from contextlib import AbstractContextManager
 from typing import Any
 
 import pytest
+from django.conf import settings
 from django.test import Client
 from django.urls import reverse
 
 from hearthline.calls import services
-from hearthline.calls.models import Shift
+from hearthline.calls.models import Attempt, HandOver, Line, LineKind, LineState, Node, Shift
+from hearthline.calls.own_phones import choose_line
 from hearthline.campaigns.models import Contact, ContactState
 from hearthline.dialing import services as dialing
 from hearthline.dialing.models import Assignment, AssignmentState
+from hearthline.lib import clock
 from hearthline.people.models import User
-from tests.campaigns.worlds import a_running_campaign, an_operator, an_organisation, an_owner
+from tests.campaigns.worlds import a_running_campaign, an_operator, an_organisation, an_owner, price_list
 
 pytestmark = pytest.mark.django_db
 
@@ -72,6 +75,63 @@ def test_the_console_keeps_its_questions_few_and_the_number_to_itself(django_ass
         assert answer.status_code == 200
         assert phone[1:] not in answer.content.decode()
         assert phone[-7:] not in answer.content.decode()
+
+
+def with_a_telephone(operator: User, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(settings.HEARTHLINE, "callback_countries", ["RU"])
+    price_list()
+    choose_line(user=operator, kind=LineKind.CALLBACK, number="+74957770042")
+
+
+def in_a_call(operator: User, assignment: Assignment, *, phase: str) -> Attempt:
+    """One whose telephone was lost: its line is closed."""
+    node = Node.objects.create(name="local", engine="embedded")
+    line = Line.objects.create(user=operator, node=node, state=LineState.CLOSED, kind=LineKind.CALLBACK)
+    attempt = Attempt.objects.create(
+        assignment=assignment, contact=assignment.contact, campaign=assignment.campaign, operator=operator, line=line,
+        node=node, shift=Shift.objects.get(operator=operator), phase=phase, dialled_at=clock.now(),
+        answered_at=clock.now(),
+    )  # fmt: skip
+    if phase == "briefing":
+        HandOver.objects.create(attempt=attempt, rang_at=clock.now())
+    return attempt
+
+
+@pytest.mark.parametrize("phase", ["", "talking", "briefing"])
+def test_with_a_telephone_that_is_not_open_the_console_asks_no_more(
+    phase: str, django_assert_max_num_queries: Queries, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    campaign = a_running_campaign(contacts=1)
+    operator = an_operator()
+    with_a_telephone(operator, monkeypatch)
+    services.begin_shift(operator=operator, campaign=campaign)
+    assignment = dialing.claim_next(operator, campaign)
+    assert assignment is not None
+    if phase:
+        in_a_call(operator, assignment, phase=phase)
+    client = signed_in(operator)
+    for name in ("operator:shift", "operator:state"):
+        with django_assert_max_num_queries(MOST_QUERIES):
+            answer = client.get(reverse(name))
+        assert answer.status_code == 200
+    state = answer.json()
+    assert (state["own_line"]["kind"], state["line"]) == ("callback", None)
+    assert state["worksheet"]["assignment"] == state["assignment"]["id"] == str(assignment.pk)
+    assert (state["call"] or {"phase": ""})["phase"] == phase
+    assert bool(state["call"] and state["call"]["handover"]) == (phase == "briefing")
+
+
+def test_a_sheet_stays_until_the_wrap_up_when_the_lease_is_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    campaign = a_running_campaign(contacts=1)
+    operator = an_operator()
+    services.begin_shift(operator=operator, campaign=campaign)
+    assignment = dialing.claim_next(operator, campaign)
+    assert assignment is not None
+    in_a_call(operator, assignment, phase="wrap_up")
+    Assignment.objects.update(state=AssignmentState.CLOSED)
+    state = signed_in(operator).get(reverse("operator:state")).json()
+    assert state["assignment"] is None
+    assert state["worksheet"]["assignment"] == str(assignment.pk)
 
 
 def test_earnings_ask_few_questions(django_assert_max_num_queries: Queries) -> None:

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 from django.template.loader import render_to_string
 
-from hearthline.calls.selectors import console_state
+from hearthline.calls.selectors import console_json, console_rows
 from hearthline.campaigns.scripts import render_script
 from hearthline.dialing.models import Assignment
 from hearthline.lib import clock
@@ -16,17 +16,15 @@ from hearthline.people.models import User
 
 def page_state(operator: User) -> dict[str, Any]:
     """Shape: `console_state` and {"now": seconds, "worksheet": {"assignment", "html"} | None}."""
-    state = console_state(operator)
+    rows = console_rows(operator)
+    state = console_json(rows)
     state["now"] = clock.now().timestamp()
-    held = state["assignment"]["id"] if state["assignment"] else state["call"]["assignment"] if state["call"] else None
-    state["worksheet"] = worksheet(operator, held, state) if held else None
+    state["worksheet"] = worksheet(operator, rows.held, state) if rows.held is not None else None
     return state
 
 
-def worksheet(operator: User, assignment_id: str, state: dict[str, Any]) -> dict[str, Any]:
-    assignment = Assignment.objects.select_related("contact", "campaign__organisation").get(
-        pk=assignment_id, operator=operator
-    )
+def worksheet(operator: User, assignment: Assignment, state: dict[str, Any]) -> dict[str, Any]:
+    """Of an assignment that was read with its contact, campaign and organisation."""
     campaign, contact = assignment.campaign, assignment.contact
     here = clock.now().astimezone(ZoneInfo(contact.timezone))
     context = {
@@ -44,4 +42,4 @@ def worksheet(operator: User, assignment_id: str, state: dict[str, Any]) -> dict
         "script": render_script(campaign, contact, operator),
         "earlier_notes": contact.notes,
     }
-    return {"assignment": assignment_id, "html": render_to_string("operator/worksheet.html", context)}
+    return {"assignment": str(assignment.pk), "html": render_to_string("operator/worksheet.html", context)}
