@@ -314,41 +314,6 @@ async def test_closing_by_the_person_posts_the_cost_once(started: Exchange) -> N
     assert await paid(started) == [25]
 
 
-async def mute(exchange: Exchange, on: bool, user: User | None = None, line: str = "") -> dict[str, Any]:
-    who = user or exchange.operator
-    command = cmd.MuteLine(key=uuid.uuid4().hex, user=str(who.pk), line=line or exchange.line, on=on)
-    return await exchange.command(command)
-
-
-async def test_a_telephone_is_muted_by_its_page_and_stays_so(started: Exchange) -> None:
-    ringing = await ask(started)
-    assert (await mute(started, True, line=ringing["line"]))["error"]["code"] == "conflict"
-    leg = await open_telephone(started)
-    assert await mute(started, True) == {"line": started.line, "muted": True}
-    await mute(started, True)
-    assert started.switch.leg(leg).muted
-    assert (await latest(started)).muted
-    await started.stop()
-    started.switch.leg(leg).muted = False  # as when whoever was asked to mute it died before it was written
-    await started.start()
-    assert started.switch.leg(leg).muted
-    await started.talk(5)
-    assert started.switch.leg(leg).muted
-    await mute(started, False)
-    assert not started.switch.leg(leg).muted
-    assert started.told("line.muted", "line.unmuted") == ["line.muted", "line.unmuted"]
-
-
-async def test_nobody_mutes_somebody_else_or_what_the_switch_refuses(started: Exchange) -> None:
-    leg = await open_telephone(started)
-    assert (await mute(started, True, user=started.manager_user))["error"]["code"] == "not_found"
-    started.switch.refuse["mute"] = SwitchErrorCode.FAILED
-    assert (await mute(started, True))["error"]["code"] == "unavailable"
-    assert not started.switch.leg(leg).muted
-    assert not (await latest(started)).muted
-    assert started.told("line.muted") == []
-
-
 async def test_a_silent_telephone_is_hung_up(started: Exchange) -> None:
     leg = await open_telephone(started)
     started.switch.goes_silent(leg)

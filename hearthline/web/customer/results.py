@@ -23,6 +23,7 @@ from hearthline.campaigns.models import Campaign, Contact, ResultField
 from hearthline.campaigns.scripts import public_name
 from hearthline.realtime.configured import bus
 from hearthline.web.templatetags.hearthline import answer
+from hearthline.web.trunk_tries import Try, tries_of
 
 ROWS_A_PAGE = 50
 ATTEMPTS_SHOWN = 50
@@ -80,6 +81,7 @@ def contact(request: HttpRequest, id: uuid.UUID) -> HttpResponse:
         .prefetch_related(Prefetch("recordings", Recording.objects.filter(duration_ms__isnull=False), to_attr="heard"))
         .order_by("-dialled_at")[:ATTEMPTS_SHOWN]
     )
+    tries = tries_of(calls, for_staff=False)
     fields = list(found.campaign.fields.all())
     columns = [(column["title"], found.data.get(column["key"], "")) for column in found.campaign.columns]
     context = {
@@ -87,7 +89,7 @@ def contact(request: HttpRequest, id: uuid.UUID) -> HttpResponse:
         "campaign": found.campaign,
         "columns": [(title, value) for title, value in columns if value],
         "answers": _answers(found, fields),
-        "calls": [(call, public_name(call.operator)) for call in calls],
+        "calls": [(call, public_name(call.operator), _several(tries.get(call.pk, []))) for call in calls],
     }
     return render(request, "customer/contact.html", context)
 
@@ -122,6 +124,11 @@ def _rows(contacts: list[Contact], fields: list[ResultField]) -> list[Row]:
         )
         for contact in contacts
     ]
+
+
+def _several(tries: list[Try]) -> list[Try]:
+    """A call that went the usual way, over one trunk, needs no words about it."""
+    return tries if len(tries) > 1 else []
 
 
 def _answers(contact: Contact, fields: list[ResultField]) -> list[Answer]:

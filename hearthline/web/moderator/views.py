@@ -3,33 +3,43 @@
 from __future__ import annotations
 
 import uuid
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.contrib import messages
-from django.db.models import Prefetch, Q
+from django.db.models import Exists, OuterRef, Prefetch, Q
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.dateparse import parse_datetime
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
-from hearthline.calls.models import Attempt, Recording
+from hearthline.calls.models import Attempt, Recording, TrunkCall
 from hearthline.campaigns import services
 from hearthline.campaigns.gates import campaign_for_moderator
 from hearthline.campaigns.models import Campaign, CampaignState, PauseReason
+from hearthline.lib import clock
 from hearthline.people.gates import for_roles
 from hearthline.people.models import Role, User
 
 CALLS_A_PAGE = 40
 CAMPAIGNS_OFFERED = 200
+FAILED_SHOWN = timedelta(days=30)
 
 
 @require_safe
 @for_roles(Role.MODERATOR, Role.ADMIN)
 def calls(request: HttpRequest) -> HttpResponse:
-    """Answered calls with a recording, the latest first; of one campaign when it is chosen."""
+    """Answered calls, or all that a trunk failed, the latest first; of one campaign when it is chosen."""
     chosen = _chosen(request)
-    found = Attempt.objects.filter(answered_at__isnull=False, ended_at__isnull=False)
+    found = Attempt.objects.filter(ended_at__isnull=False)
+    failed = request.GET.get("show") == "failed"
+    if failed:  # a call's first leg has the call's own id: there is another one when its trunk failed
+        found = found.filter(
+            Exists(TrunkCall.objects.filter(attempt=OuterRef("pk")).exclude(pk=OuterRef("pk"))),
+            dialled_at__gt=clock.now() - FAILED_SHOWN,
+        )
+    else:
+        found = found.filter(answered_at__isnull=False)
     if chosen is not None:
         found = found.filter(campaign=chosen)
     at, _underscore, id = request.GET.get("before", "").partition("_")
@@ -47,7 +57,13 @@ def calls(request: HttpRequest) -> HttpResponse:
     campaigns = (
         Campaign.objects.exclude(state=CampaignState.DRAFT).select_related("organisation").order_by("-started_at")
     )
-    context = {"calls": rows, "older": older, "chosen": chosen, "campaigns": campaigns[:CAMPAIGNS_OFFERED]}
+    context = {
+        "calls": rows,
+        "older": older,
+        "chosen": chosen,
+        "failed": failed,
+        "campaigns": campaigns[:CAMPAIGNS_OFFERED],
+    }
     return render(request, "moderator/calls.html", context)
 
 
