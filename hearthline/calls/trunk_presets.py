@@ -18,6 +18,12 @@ class Preset:
     notes: tuple[str | Promise, ...]  # what to know and what to take from the contract
 
 
+# neither provider was called for its preset
+_CHECK = _(
+    "This was put together from public pages, not from a contract: check each field with the provider, then try the trunk and call "
+    "yourself."
+)
+
 PRESETS = (
     Preset(
         "generic",
@@ -41,6 +47,7 @@ PRESETS = (
                 "Zadarma's own “SIP trunk” knows you by a static address instead: then leave user name and password empty and "
                 "do not register."
             ),
+            _CHECK,
         ),
     ),
     Preset(
@@ -54,6 +61,7 @@ PRESETS = (
             _("The user name is the full extension with its asterisk, such as 0000*101."),
             _("What contacts see is set for the extension in Telphin's cabinet; leave the caller ID empty at first."),
             _("If calls are refused, ask for the server, port and number format of your contract: they differ by product."),
+            _CHECK,
         ),
     ),
 )  # fmt: skip
