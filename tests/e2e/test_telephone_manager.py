@@ -118,10 +118,10 @@ def test_a_hand_over_comes_to_an_open_telephone(
         manager.press("m")
         expect(manager.page.locator("#mute")).to_have_attribute("aria-pressed", "true")
         expect(manager.page.locator("#announce")).to_have_text("Your telephone is muted: nobody hears you.")
-        manager.sees("#line-state", "Muted")
+        manager.sees("#line-state", "Telephone muted")
         wait_for(lambda: operator.hears(MANAGER_HZ) == [False], "silence of the muted telephone", timeout_s=8)
         manager.page.reload()
-        manager.sees("#line-state", "Muted")  # the telephone is what it was
+        manager.sees("#line-state", "Telephone muted")  # the telephone is what it was
         manager.press("m")
         manager.sees("#line-state", "Line open")
         operator.wait_hears(MANAGER_HZ)
@@ -226,7 +226,7 @@ def test_before_the_exchange_stops_paying_it_says_so(
         operator.sees("#trouble", "pays for your telephone within a day is used up. A call that goes on", timeout_s=25)
         assert operator.page.locator("#trouble").get_attribute("role") == "alert"
         operator.press("m")
-        operator.sees("#line-state", "Muted")
+        operator.sees("#line-state", "Telephone muted")
         expect(operator.page.locator('button[data-action="mute"]')).to_have_attribute("aria-pressed", "true")
         operator.sees("#trouble", "used up")  # it stays, whatever is done
         operator.page.get_by_role("button", name="How my line is opened").click()

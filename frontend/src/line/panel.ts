@@ -52,7 +52,8 @@ export class LinePanel {
     };
     this.mark.className = `state ${muted && state === "open" ? "state-warn" : tone[state]}`;
     const rings = this.byPhone && state === "opening";
-    this.mark.textContent = say(rings ? "line_rings" : muted && state === "open" ? "line_muted" : `line_${state}`);
+    const silent = this.byPhone ? "line_phone_muted" : "line_muted";
+    this.mark.textContent = say(rings ? "line_rings" : muted && state === "open" ? silent : `line_${state}`);
     if (this.byPhone) return;
     const up = state === "open" || state === "reconnecting";
     if (!up) {

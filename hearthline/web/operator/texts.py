@@ -66,6 +66,7 @@ LINE_TEXTS: dict[str, str | Promise] = {
     "gone_time_up": _("Your telephone was open for the longest time there is. Open the line, and it rings again."),
     "gone": _("The line was closed. Open it again to go on."),
     "line_rings": _("Your telephone rings"),
+    "line_phone_muted": _("Telephone muted"),
     "own_telephone": _("Telephone"),
     "own_sip_phone": _("SIP phone"),
     "telephone_cost": _("Telephone {price}/min, used {used} of {limit}"),
