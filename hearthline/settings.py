@@ -106,8 +106,16 @@ def _database(url: str) -> dict[str, object]:
         "PASSWORD": unquote(parts.password or ""),
         "HOST": unquote(parts.hostname or ""),
         "PORT": str(parts.port or ""),
-        # for lib.prepared; a pooler between must keep prepared statements (pgbouncer ≥ 1.22)
-        "OPTIONS": {"prepare_threshold": 1},
+        "OPTIONS": {
+            # for lib.prepared; a pooler between must keep prepared statements (pgbouncer ≥ 1.22)
+            "prepare_threshold": 1,
+            # a server that is cut off says nothing: whoever waits for it is told within these times (libpq's own: two hours)
+            "connect_timeout": 5,  # seconds
+            "keepalives_idle": 5,
+            "keepalives_interval": 2,
+            "keepalives_count": 3,
+            "tcp_user_timeout": 10_000,  # milliseconds
+        },
     }
 
 

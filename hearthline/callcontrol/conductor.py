@@ -246,6 +246,8 @@ class Conductor:
         self, leg: str, destination: port.Destination, trunk: ChosenTrunk | None, caller_id: str, *,
         timeout_s: int, longest_s: int, tags: dict[str, str],
     ) -> None:  # fmt: skip
+        if not self.owns_its_calls:  # what was asked of the database took so long that others may act for this node
+            raise port.SwitchError(port.SwitchErrorCode.UNREACHABLE, "the node is cut off and begins nothing new")
         await self.switch.ring(
             leg, destination, caller_id=caller_id, timeout_s=timeout_s,
             trunk=trunk.trunk if trunk is not None else None, max_duration_s=longest_s, tags=tags,

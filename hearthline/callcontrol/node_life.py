@@ -20,7 +20,7 @@ from django.db.models.functions import Now
 from hearthline.callcontrol import lines, phone_lines
 from hearthline.calls.call_state import Phase
 from hearthline.calls.models import Attempt, HandOver, Line, LineKind, LineState, Node
-from hearthline.calls.nodes import fresh
+from hearthline.calls.nodes import reachable
 from hearthline.lib import clock
 
 logger = logging.getLogger(__name__)
@@ -30,7 +30,7 @@ TAKEN_AT_ONCE = 5_000  # calls and lines of one lost node
 
 @dataclass(slots=True)
 class Taken:
-    """What lost nodes left."""
+    """What a lost node left."""
 
     calls: list[str] = field(default_factory=list)  # ids of attempts; nobody drives them yet
     telephones: list[Line] = field(default_factory=list)  # lines that were open by a called-back telephone; closed now
@@ -55,10 +55,16 @@ def beat(node: str, term: int, load: dict[str, Any]) -> bool:
     return Node.objects.filter(pk=node, draining=True).exists()
 
 
+def still_there(node: str, term: int) -> None:
+    """A heartbeat without a load. Raises NodeReplacedError."""
+    if Node.objects.filter(pk=node, term=term).update(heartbeat_at=Now()) != 1:
+        raise NodeReplacedError(f"the node {node} was taken over")
+
+
 def ask_lines_to_leave(node: str) -> list[Line]:
     """Tell the pages of people who are in no call, and are not being rung, to open their line elsewhere. Returns the telephones
     that were closed to be called back from another node."""
-    if not Node.objects.filter(fresh(), draining=False).exists():
+    if not Node.objects.filter(reachable(), draining=False).exists():
         return []
     idle = Line.objects.filter(node=node, state=LineState.OPEN, kind=LineKind.BROWSER, user__isnull=False).exclude(
         Q(user__in=Attempt.objects.filter(operator_left_at=None).values("operator"))
@@ -69,15 +75,13 @@ def ask_lines_to_leave(node: str) -> list[Line]:
     return phone_lines.close_idle(node)
 
 
-def take_over(node: str) -> Taken:
-    """Move the calls of lost nodes to `node` and close their lines."""
-    taken = Taken()
-    for lost in _lost(node):
-        _take_over(lost, node, taken)
-    return taken
+def others_are_reached(node: str) -> bool:
+    """Whether some other node has the bus, so that this one, which has not, is cut off alone."""
+    return Node.objects.filter(reachable()).exclude(pk=node).exists()
 
 
-def _lost(node: str) -> list[str]:
+def lost_nodes(node: str) -> list[str]:
+    """Nodes that have left calls or lines and were not heard of for `node_lost_after_s`."""
     left = Q(attempts__in=Attempt.objects.exclude(phase=Phase.CLOSED.value)) | Q(
         lines__in=Line.objects.exclude(state=LineState.CLOSED)
     )
@@ -90,11 +94,13 @@ def _unheard() -> Q:
     return Q(heartbeat_at=None) | Q(heartbeat_at__lt=Now() - bound)
 
 
-def _take_over(lost: str, node: str, taken: Taken) -> None:
+def take_over(lost: str, node: str) -> Taken:
+    """Move the calls of a lost node to `node` and close its lines. Nothing, when the lost one was heard of meanwhile."""
+    taken = Taken()
     with transaction.atomic():
         # whoever drives it writes its heartbeat under its term: after this, no more
         if Node.objects.filter(_unheard(), pk=lost).update(term=F("term") + 1, heartbeat_at=None) != 1:
-            return
+            return taken
         calls = list(
             Attempt.objects.select_for_update()
             .filter(node=lost)
@@ -110,4 +116,5 @@ def _take_over(lost: str, node: str, taken: Taken) -> None:
             if line.kind == LineKind.CALLBACK and line.state != LineState.OPENING and line.user_id is not None:
                 taken.telephones.append(line)
     logger.warning("node %s is lost; %s of its calls are closed here", lost, len(calls))
-    taken.calls += [str(pk) for pk in calls]
+    taken.calls = [str(pk) for pk in calls]
+    return taken

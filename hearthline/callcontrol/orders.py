@@ -6,16 +6,18 @@ A handler gets the conductor and the command and returns the reply's fields; wha
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from typing import Any
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
+from django.db import DatabaseError
 from django.utils import translation
 from django.utils.translation import gettext_lazy as _
 
-from hearthline.callcontrol import handovers, lines, records
+from hearthline.callcontrol import handovers, lines, ownership, records
 from hearthline.callcontrol.actor import CallActor
 from hearthline.callcontrol.conductor import Conductor
 from hearthline.callcontrol.idempotency import Replies, Reply
@@ -42,6 +44,7 @@ logger = logging.getLogger(__name__)
 
 DIGITS = frozenset("0123456789*#ABCD")
 DIGITS_BOUND = 32
+LANGUAGE_WITHIN_S = 1.0
 
 
 class Orders:
@@ -76,8 +79,17 @@ async def _answer(work: Handler, conductor: Conductor, command: Any) -> Reply:
         refusal = ConflictError(_("The call is not in a state for this any more."), phase=undefined.phase.value)
     except port.SwitchError as error:
         refusal = _refusal(error)
-    with translation.override(await conductor.database.run(_language_of, command.user)):
+    with translation.override(await _spoken_with(conductor, command.user)):
         return refusal.as_json()
+
+
+async def _spoken_with(conductor: Conductor, user: str) -> str:
+    """The language for a refusal; the exchange's own where the database has no time to say."""
+    try:
+        async with asyncio.timeout(LANGUAGE_WITHIN_S):
+            return await conductor.database.run(_language_of, user)
+    except (TimeoutError, DatabaseError):
+        return settings.LANGUAGE_CODE
 
 
 def _language_of(user: str) -> str:
@@ -260,6 +272,15 @@ def _handed(conductor: Conductor, handover: HandOver) -> CallActor:
     return actor
 
 
+# --- other nodes ------------------------------------------------------------------------------------------------------
+
+
+async def _let_go(conductor: Conductor, command: cmd.LetGo) -> Reply:
+    if command.node != conductor.node:
+        raise NotFoundError(_("There is nothing of yours by this id."))
+    return {"stopped": await ownership.stopped_when_asked(conductor)}
+
+
 # --- staff ------------------------------------------------------------------------------------------------------------
 
 
@@ -334,4 +355,5 @@ _HANDLERS: dict[type[cmd.Command], Handler] = {
     cmd.DeclineHandOver: _decline_handover,
     cmd.Listen: _listen,
     cmd.TestTrunk: _test_trunk,
+    cmd.LetGo: _let_go,
 }

@@ -11,12 +11,14 @@ from typing import Any
 from django.conf import settings
 from django.db.models import Q
 
-from hearthline.callcontrol import node_life, phone_moves, recordings, recovery, trunks
+from hearthline.callcontrol import node_life, ownership, phone_moves, recordings, recovery, trunks
 from hearthline.callcontrol.conductor import Conductor
 from hearthline.callcontrol.node_life import NodeReplacedError
 from hearthline.calls import call_events as ev
 from hearthline.calls.call_state import Phase
+from hearthline.calls.commands import queue_of
 from hearthline.calls.models import HandOver, HandOverState
+from hearthline.calls.nodes import NO_QUEUE
 from hearthline.campaigns import exports
 from hearthline.campaigns.imports import uploads
 from hearthline.dialing import services as dialing
@@ -41,6 +43,7 @@ class Reconciler:
     def __init__(self, conductor: Conductor) -> None:
         self._conductor = conductor
         self._orphans: dict[str, int] = {}  # leg → in how many looks it belonged to nobody
+        self._reached_at = time.monotonic()  # when requests to this node were last known to arrive
         self._missing: dict[tuple[str, str], int] = {}  # (call, leg) → in how many looks the switch did not know it
 
     async def run(self) -> None:
@@ -99,23 +102,41 @@ class Reconciler:
     async def _take_over(self) -> None:
         """What a lost node left: its legs are not at this switch, so its calls end by what was known of them."""
         conductor = self._conductor
-        taken = await conductor.database.run(node_life.take_over, conductor.node)
-        phone_moves.call_back_elsewhere(conductor, taken.telephones)
-        if not taken.calls:
+        lost = await conductor.database.run(node_life.lost_nodes, conductor.node)
+        stopped = await asyncio.gather(*(ownership.has_stopped(conductor, name) for name in lost))
+        taken: list[str] = []
+        for name in [name for name, has_stopped in zip(lost, stopped, strict=True) if has_stopped]:
+            found = await conductor.database.run(node_life.take_over, name, conductor.node)
+            phone_moves.call_back_elsewhere(conductor, found.telephones)
+            taken += found.calls
+        if not taken:
             return
         await recovery.take_up_calls(conductor)
-        for actor in [conductor.actors[call] for call in taken.calls if call in conductor.actors]:
+        for actor in [conductor.actors[call] for call in taken if call in conductor.actors]:
             for event in recovery.missed(actor.state, {}, conductor.moments.now()):
                 actor.tell(event)
 
     async def _heartbeat(self, load: dict[str, Any]) -> None:
         conductor, asked = self._conductor, time.monotonic()
+        if conductor.bus.reached(queue_of(conductor.node)):
+            self._reached_at = asked
+        else:
+            load["full"] = NO_QUEUE
+            if await self._cut_off_alone(asked):
+                logger.error("node %s is not reached while others are: it is not announced any more", conductor.node)
+                return
         draining = await conductor.database.run(node_life.beat, conductor.node, conductor.term, load)
         conductor.heard_at = asked
         if draining:
             await phone_moves.leave(conductor)
         payload = {"node": self._conductor.node, "reason": "", "load": load}
         await self._conductor.database.run(self._conductor.bus.publish, "node.measured", payload, audiences=(STAFF,))
+
+    async def _cut_off_alone(self, now: float) -> bool:
+        """Nobody can command this node, and others have what it lacks: by its silence they learn that they may take over."""
+        if now - self._reached_at < settings.HEARTHLINE.node_silent_s:
+            return False
+        return await self._conductor.database.run(node_life.others_are_reached, self._conductor.node)
 
 
 def housekeeping() -> None:

@@ -8,6 +8,7 @@ import time
 
 from django.conf import settings
 
+from hearthline.callcontrol import ownership
 from hearthline.callcontrol.conductor import Conductor
 from hearthline.callcontrol.measured import measure
 from hearthline.callcontrol.moments import Moments
@@ -64,6 +65,7 @@ async def run_call_control(
                 bus.serve(queue_of(conductor.node), Orders(conductor).handle), name="callcontrol: commands"
             )
             tasks.create_task(Reconciler(conductor).run(), name="callcontrol: reconciler")
+            tasks.create_task(ownership.watch(conductor), name="callcontrol: ownership")
             if ready is not None:
                 ready.set()
     finally:

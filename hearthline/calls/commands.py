@@ -144,11 +144,21 @@ class TestTrunk(Command):
     trunk: int
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LetGo(Command):
+    """By another node, of no person: this one was not heard of for `node_lost_after_s`, and its calls shall move.
+
+    Reply: {"stopped": True} when none of its legs exists any more, False when the database hears it after all.
+    """
+
+    node: str
+
+
 COMMANDS: dict[str, type[Command]] = {
     c.__name__: c
     for c in (
         OpenLine, OpenPhoneLine, RenewPhones, CloseLine, MuteLine, CallBack, Dial, HangUp, Hold, SendDigits, Transfer,
-        CompleteTransfer, CancelTransfer, AnswerHandOver, DeclineHandOver, Listen, TestTrunk,
+        CompleteTransfer, CancelTransfer, AnswerHandOver, DeclineHandOver, Listen, TestTrunk, LetGo,
     )
 }  # fmt: skip
 

@@ -26,6 +26,9 @@ AT_ONCE_AFTER_WAITING = 3  # lines on one node, of those who waited
 _LIVE_PHASES = frozenset(phase.value for phase in LIVE)
 
 
+NO_QUEUE = "queue"  # what a node is full of that has lost the bus: nobody can command it
+
+
 class NoNodeError(UnavailableError):
     """No node is alive that takes new lines."""
 
@@ -44,7 +47,7 @@ class NodeView:
     engine: str
     alive: bool
     draining: bool
-    full: str  # why it takes no new lines: "legs", "late", "cpu", "switch"; empty: it does
+    full: str  # why it takes no new lines: "legs", "late", "cpu", "switch", "queue" (no commands reach it); empty: it does
     calls: int
     lines: int
     legs: int | None
@@ -57,6 +60,11 @@ def fresh() -> Q:
     return Q(heartbeat_at__gt=Now() - timedelta(seconds=settings.HEARTHLINE.node_silent_s))
 
 
+def reachable() -> Q:
+    """Those of them to which commands get through."""
+    return fresh() & ~Q(load__full=NO_QUEUE)
+
+
 def node_for_line(user: User) -> str:
     """Where this person's line is opened, or renewed. Raises NoNodeError and NodesFullError."""
     current = Line.objects.filter(user=user).exclude(state=LineState.CLOSED).values_list("node_id", flat=True).first()
@@ -66,10 +74,12 @@ def node_for_line(user: User) -> str:
 
 
 def _stays(node: str, user: User) -> bool:
-    row = Node.objects.filter(fresh(), pk=node).values_list("draining", flat=True).first()
+    row = Node.objects.filter(fresh(), pk=node).values_list("draining", "load__full").first()
+    elsewhere = Node.objects.filter(reachable(), draining=False).exclude(pk=node).exists()
     if row is None:  # silent: the line is opened elsewhere, if there is an elsewhere
-        return not Node.objects.filter(fresh(), draining=False).exists()
-    return not row or in_a_call(user) or not Node.objects.filter(fresh(), draining=False).exists()
+        return not elsewhere
+    draining, full = row
+    return not (draining or full == NO_QUEUE) or in_a_call(user) or not elsewhere
 
 
 def in_a_call(user: User) -> bool:

@@ -11,6 +11,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Collection
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
+from hearthline.lib.errors import UnavailableError
+
 if TYPE_CHECKING:
     from hearthline.realtime.readers import Reader
 
@@ -63,14 +65,24 @@ class Bus(Protocol):
         ...
 
     async def request(self, queue: str, message: dict[str, Any], *, timeout_s: float = 10.0) -> dict[str, Any]:
-        """Put a message into a queue and wait for its reply. Raises `UnavailableError` when nobody serves the queue or no reply came in
-        time: the fate of the message is then unknown (repeat it with the same idempotency key)."""
+        """Put a message into a queue and wait for its reply. Raises `UnservedError` when nobody serves the queue (nobody gets the
+        message), `UnavailableError` when no reply came in time: its fate is then unknown (repeat it with the same idempotency
+        key)."""
         ...
 
     async def serve(self, queue: str, handler: Callable[[dict[str, Any]], Awaitable[dict[str, Any]]]) -> None:
         """Serve a queue until cancelled. Handlers run concurrently, at most 256 at once. Raises RuntimeError when another
         process serves the queue, also when one has taken it over meanwhile."""
         ...
+
+    def reached(self, queue: str) -> bool:
+        """Whether requests to this queue, which this process serves, are known to reach it. It is False here before others
+        get `UnservedError`."""
+        ...
+
+
+class UnservedError(UnavailableError):
+    """Nobody serves the queue: the message was not given to anybody."""
 
 
 class LaggedError(Exception):

@@ -19,6 +19,7 @@ from typing import Any
 from django.utils.translation import gettext_lazy as _
 
 from hearthline.lib.errors import UnavailableError
+from hearthline.realtime.bus import UnservedError
 from hearthline.realtime.sockets import address, socket_name
 
 logger = logging.getLogger(__name__)
@@ -27,6 +28,7 @@ LARGEST_FRAME = 1_000_000
 AT_ONCE = 256
 WAITING = 1_024  # connections beyond those being handled; more are refused
 FIRST_FRAME_S = 5.0
+UNANSWERED = _("The exchange's telephone part does not answer. Wait a few seconds and try again.")
 
 Handler = Callable[[dict[str, Any]], Awaitable[dict[str, Any]]]
 _LENGTH = struct.Struct("!I")
@@ -43,11 +45,12 @@ async def request(run_folder: Path, queue: str, message: dict[str, Any], *, time
                 answer = await _receive(reader)
             finally:
                 writer.close()
+    except (FileNotFoundError, ConnectionRefusedError) as error:
+        logger.warning("nobody serves queue %s", queue)
+        raise UnservedError(UNANSWERED) from error
     except (OSError, EOFError, TimeoutError, ValueError) as error:
         logger.warning("no reply from queue %s: %s", queue, type(error).__name__)
-        raise UnavailableError(
-            _("The exchange's telephone part does not answer. Wait a few seconds and try again.")
-        ) from error
+        raise UnavailableError(UNANSWERED) from error
     return reply_of(queue, answer)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import math
 from array import array
 from collections.abc import Callable
@@ -89,6 +90,8 @@ class Operator:
         )
 
     async def leave(self) -> None:
+        with contextlib.suppress(RefusedError, OSError):  # whatever the test has left of the exchange
+            await self.session.command("/work/line/close/", line=self.line)
         if self._peer is not None:
             self._peer.vanish()
         if self._listening is not None:

@@ -1,5 +1,5 @@
 """A cable between two processes that can be cut: a TCP relay that stops forwarding and keeps its connections, so that nobody
-is told. (Network namespaces would need privileges that not every machine gives to its tests.)"""
+is told. It needs no privileges; `islands.py` cuts a network for real where the machine permits it."""
 
 from __future__ import annotations
 
@@ -9,11 +9,13 @@ from contextlib import closing, suppress
 
 
 class Cable:
-    def __init__(self, target_port: int) -> None:
-        self._target = target_port
+    def __init__(
+        self, target_port: int, *, target_host: str = "127.0.0.1", host: str = "127.0.0.1", port: int = 0
+    ) -> None:
+        self._target = (target_host, target_port)
         self._through = threading.Event()
         self._through.set()
-        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._listener = socket.create_server((host, port))
         self.port = int(self._listener.getsockname()[1])
         threading.Thread(target=self._accept, daemon=True).start()
 
@@ -36,7 +38,7 @@ class Cable:
     def _join(self, near: socket.socket) -> None:
         with closing(near), suppress(OSError):
             self._through.wait()
-            with closing(socket.create_connection(("127.0.0.1", self._target), 5)) as far:
+            with closing(socket.create_connection(self._target, 5)) as far:
                 far.settimeout(None)
                 back = threading.Thread(target=self._pump, args=(far, near), daemon=True)
                 back.start()

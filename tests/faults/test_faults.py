@@ -90,6 +90,7 @@ async def test_the_network_between_web_and_redis_is_cut(hosts: Hosts, operator: 
 async def test_postgresql_is_killed(hosts: Hosts, operator: Operator) -> None:
     call = await operator.talk()
     hosts.database.kill()
+    await asyncio.sleep(LOST_S + 1)  # for longer than a node may be silent: but nobody else has the database either
     await operator.hears_the_contact()
     await asyncio.to_thread(hosts.database.start)
     await operator.hang_up()
@@ -121,9 +122,9 @@ async def test_a_node_is_emptied_and_nobody_notices(hosts: Hosts, operator: Oper
 
 async def test_an_engine_is_killed(hosts: Hosts, operator: Operator) -> None:
     call = await operator.talk()
-    engine = hosts[f"engine-{node_of(hosts, call)}"]
-    engine.kill()
-    engine.start()
+    node = node_of(hosts, call)
+    hosts.kill_engine(node)
+    hosts[f"engine-{node}"].start()
     await operator.until_phase("wrap_up")
     row = hosts.attempt(call)
     assert (row["ended_by"], row["cause"]) == ("switch", 41)
@@ -138,7 +139,7 @@ async def test_a_node_never_comes_back_and_another_takes_over(hosts: Hosts, oper
     call = await operator.talk()
     lost = node_of(hosts, call)
     hosts[f"callcontrol-{lost}"].kill()
-    hosts[f"engine-{lost}"].kill()
+    hosts.kill_engine(lost)
     await operator.until_phase("wrap_up", within_s=UNTIL_TAKEN_OVER_S)
     row = hosts.attempt(call)
     assert (row["node_id"] != lost, row["ended_by"], row["cause"]) == (True, "switch", 41)

@@ -44,6 +44,7 @@ class RedisBus:
         self._run_folder = run_folder
         self._clients = Clients(url)
         self._hubs: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, Hub] = weakref.WeakKeyDictionary()
+        self._serving: dict[str, queues.Server] = {}
         self._lock = threading.Lock()
         self._away_until = 0.0
         self._mender: threading.Thread | None = None
@@ -142,7 +143,11 @@ class RedisBus:
         return await queues.request(self._clients.here(), queue, message, timeout_s=timeout_s)
 
     async def serve(self, queue: str, handler: Callable[[dict[str, Any]], Awaitable[dict[str, Any]]]) -> None:
-        await queues.serve(self._url, self._run_folder, queue, handler)
+        await queues.serve(self._url, self._run_folder, queue, handler, self._serving)
+
+    def reached(self, queue: str) -> bool:
+        server = self._serving.get(queue)
+        return server is not None and server.holds
 
 
 def _unavailable() -> UnavailableError:

@@ -24,7 +24,8 @@ import redis.asyncio
 from django.utils.translation import gettext_lazy as _
 
 from hearthline.lib.errors import UnavailableError
-from hearthline.realtime.queues import AT_ONCE, LARGEST_FRAME, WAITING, Handler, reply_of
+from hearthline.realtime.bus import UnservedError
+from hearthline.realtime.queues import AT_ONCE, LARGEST_FRAME, UNANSWERED, WAITING, Handler, reply_of
 from hearthline.realtime.redis_bus import scripts
 from hearthline.realtime.redis_bus.connections import BLOCK_S, LostError, client_for_loop, stop_if_cancelled
 from hearthline.realtime.redis_bus.log import awaited
@@ -36,7 +37,6 @@ LEASE_S = 6.0
 RENEW_EVERY_S = 2.0
 REPLY_KEPT_S = 60
 PAUSE_S = 0.5  # between two tries to reach Redis
-UNANSWERED = _("The exchange's telephone part does not answer. Wait a few seconds and try again.")
 
 
 def _queue_key(queue: str) -> str:
@@ -67,7 +67,7 @@ async def request(
         raise UnavailableError(UNANSWERED) from error
     if fate == b"nobody":
         logger.warning("nobody serves queue %s", queue)
-        raise UnavailableError(UNANSWERED)
+        raise UnservedError(UNANSWERED)
     return reply_of(queue, {"refused": "busy"} if fate == b"busy" else answer)
 
 
@@ -80,19 +80,20 @@ async def _answer(client: redis.asyncio.Redis, id: str) -> dict[str, Any]:
             return answer
 
 
-async def serve(url: str, run_folder: Path, queue: str, handler: Handler) -> None:
-    """As `Bus.serve`."""
+async def serve(url: str, run_folder: Path, queue: str, handler: Handler, serving: dict[str, Server]) -> None:
+    """As `Bus.serve`; meanwhile its server is in `serving`."""
     async with _predecessors(run_folder, queue) as host:
         client = client_for_loop(url, longest_wait_s=BLOCK_S)
-        server = _Server(client, queue, handler, host)
+        server = serving[queue] = Server(client, queue, handler, host)
         try:
             await server.run()
         finally:
+            del serving[queue]
             await server.close()
             await client.aclose()
 
 
-class _Server:
+class Server:
     def __init__(self, client: redis.asyncio.Redis, queue: str, handler: Handler, host: str) -> None:
         self._client = client
         self._queue = queue
@@ -164,8 +165,13 @@ class _Server:
             self._ahead_ms = int(now_ms) - asked * 1000
         return bool(int(ours))
 
+    @property
+    def holds(self) -> bool:
+        """Whether the lease is ours, by what Redis said last."""
+        return time.monotonic() < self._held_until
+
     async def _still_ours(self) -> bool:
-        return time.monotonic() < self._held_until or await self._renew()
+        return self.holds or await self._renew()
 
     # --- requests -----------------------------------------------------------------------------------------------------
 

@@ -90,11 +90,17 @@ return 'queued'
 """
 
 # KEYS: the queue. ARGV: our token, milliseconds of the lease, what the tokens of our predecessors on this host begin with.
+# Requests that a predecessor on this host left on its list were taken by nobody: the successor gets them.
 # Returns {1 when it is ours, milliseconds since the epoch by Redis's clock}.
 LEASE = """
 local holder = redis.call('GET', KEYS[1])
 local ours = not holder or holder == ARGV[1] or string.sub(holder, 1, #ARGV[3]) == ARGV[3]
-if ours then redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2]) end
+if ours then
+  if holder and holder ~= ARGV[1] and redis.call('EXISTS', KEYS[1] .. ':' .. holder) == 1 then
+    redis.call('RENAME', KEYS[1] .. ':' .. holder, KEYS[1] .. ':' .. ARGV[1])
+  end
+  redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
+end
 local now = redis.call('TIME')
 return {ours and 1 or 0, string.format('%.0f', math.floor(now[1] * 1000 + now[2] / 1000))}
 """
