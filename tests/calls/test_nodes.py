@@ -63,6 +63,11 @@ def test_a_line_stays_where_it_is_until_its_node_is_emptied_or_lost() -> None:
     assert nodes.operators_turn(operator) == "other"
     a_node("home", silent_s=20)
     assert nodes.operators_turn(operator) == "other"
+    a_node("home", full=nodes.NO_QUEUE)
+    assert nodes.operators_turn(operator) == "other", "no command reaches it"
+    a_node("other", full=nodes.NO_QUEUE)
+    assert nodes.operators_turn(operator) == "home", "nor the other one"
+    a_node("other")
     Node.objects.filter(name="other").delete()
     assert nodes.operators_turn(operator) == "home", "there is no elsewhere"
 

@@ -6,10 +6,11 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Protocol
 
 from playwright.sync_api import Browser, Page, Playwright, expect
 
-from tests.e2e.exchange import Exchange, wait_for
+from tests.e2e.exchange import wait_for
 from tests.e2e.seed_words import PASSWORD
 
 RESULTS = Path(__file__).resolve().parents[2] / "test-results"
@@ -44,10 +45,17 @@ LISTEN = """async ([frequencies, ms]) => {
 }"""
 
 
+class Place(Protocol):
+    """Where people go: an exchange."""
+
+    url: str
+    log: list[str]
+
+
 class Person:
     """Somebody at a browser. `page` is where they are; `hears` tells frequencies apart."""
 
-    def __init__(self, exchange: Exchange, browser: Browser) -> None:
+    def __init__(self, exchange: Place, browser: Browser) -> None:
         self.exchange = exchange
         self.browser = browser
         self.context = browser.new_context(
@@ -87,7 +95,7 @@ class Person:
 
 
 @contextmanager
-def person(play: Playwright, exchange: Exchange, voice: Path | None = None) -> Iterator[Person]:
+def person(play: Playwright, exchange: Place, voice: Path | None = None) -> Iterator[Person]:
     arguments = [*ARGUMENTS, f"--use-file-for-fake-audio-capture={voice}"] if voice else ARGUMENTS
     browser = play.chromium.launch(executable_path=CHROMIUM, args=arguments)
     somebody = Person(exchange, browser)

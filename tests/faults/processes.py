@@ -37,7 +37,6 @@ SETTINGS = {
     "ring_timeout_s": "15", "node_full_late_percent": "100", "node_full_cpu_percent": "1000", "secret_key": "the same on every host of this exchange",
 }  # fmt: skip
 SILENT_S, LOST_S = 4.0, 9.0
-OWNED_S = 6.0  # of LOST_S: for so long a node that is not heard begins new calls
 OPERATORS = 40
 LEFT_ALONE_S = 4 + 8 + 3  # of a contact whose operator has gone: the grace time, a chime, the switch's own time
 SEED = 2  # of the robots' habits
@@ -283,13 +282,13 @@ class Hosts:
         """What the former test left dead is started again, what it cut is mended."""
         for wire in self.wires.values():
             wire.mend()
-        for part in self.parts.values():
-            if part.process is not None and part.process.poll() is not None:
-                part.process = None
-            if part.process is None:
+        wait_for(self._all_run, f"web and both nodes\n{self.said()}", timeout_s=30)
+
+    def _all_run(self) -> bool:
+        for part in self.parts.values():  # a node that was taken over ends when it finds that out
+            if part.process is None or part.process.poll() is not None:
                 part.start()
-        wait_for(self.web_answers, "the web process", timeout_s=30)
-        wait_for(lambda: self.ready("a") and self.ready("b"), f"both nodes\n{self.said()}", timeout_s=30)
+        return self.web_answers() and self.ready("a") and self.ready("b")
 
     # --- looking ------------------------------------------------------------------------------------------------------
 

@@ -201,6 +201,49 @@ async def test_a_server_that_hung_is_replaced_and_does_nothing_more(
                 process.communicate()
 
 
+async def test_what_was_asked_of_a_killed_server_its_successor_on_the_host_does(
+    bus: RedisBus, server: redis_server.Server, tmp_path: Path
+) -> None:
+    environment = environment_of(tmp_path / "host", server.url)
+
+    def start(name: str) -> subprocess.Popen[str]:
+        return subprocess.Popen([sys.executable, "-c", HANGS, name], env=environment, stdout=subprocess.PIPE, text=True)
+
+    first = start("first")
+    second: subprocess.Popen[str] | None = None
+    try:
+        assert (await answered(bus, "q"))["by"] == "first"
+        first.kill()
+        await asyncio.to_thread(first.wait, 10)
+        left = asyncio.create_task(bus.request("q", {"n": 7}, timeout_s=30))
+        redis = bus.log._client
+        await asyncio.to_thread(
+            until, lambda: any(redis.scan_iter(f"{scripts.PREFIX}queue:q:*")), "the request to wait"
+        )
+        second = start("second")
+        assert (await left)["by"] == "second"
+    finally:
+        for process in (first, second):
+            if process is not None:
+                process.kill()
+                process.communicate()
+
+
+async def test_a_server_knows_whether_it_is_reached(bus: RedisBus, server: redis_server.Server) -> None:
+    async def handler(message: dict[str, Any]) -> dict[str, Any]:
+        return message
+
+    assert not bus.reached("q")
+    serving = asyncio.create_task(bus.serve("q", handler))
+    await answered(bus, "q")
+    assert bus.reached("q")
+    server.kill()
+    await asyncio.to_thread(until, lambda: not bus.reached("q"), "the lease to end", timeout_s=LEASE_S + 2)
+    serving.cancel()
+    await asyncio.gather(serving, return_exceptions=True)
+    assert not bus.reached("q")
+
+
 async def answered(bus: RedisBus, queue: str) -> dict[str, Any]:
     async with asyncio.timeout(30):
         while True:

@@ -9,11 +9,17 @@ import { relays } from "./relays.ts";
 export type LineState = "closed" | "opening" | "open" | "reconnecting" | "taken_over";
 export type MicrophoneTrouble = "denied" | "missing" | "busy" | "unplugged" | "insecure" | "network";
 
+/** How long it was away; whether it is another line than before, at the node that the exchange has chosen now. */
+export interface LineNote {
+  awayMs?: number;
+  moved?: boolean;
+}
+
 export interface LineHandlers {
   /** Ask the exchange: the offer there, the answer back. `line` names the existing one when it is renewed. */
   open(offer: string, line: string): Promise<{ line: string; answer: string }>;
   close(line: string): Promise<void>;
-  state(state: LineState, note: { awayMs?: number }): void;
+  state(state: LineState, note: LineNote): void;
   microphone(stream: MediaStream): void;
   trouble(trouble: MicrophoneTrouble): void;
   failed(refusal: Refusal): void;
@@ -39,6 +45,7 @@ export class Line implements PersonLine {
   private renewTimer: number | undefined;
   private renewing = false;
   private awaySince: number | undefined;
+  private openedAs = ""; // the line that was open last, until it is closed
   private counted = { received: 0, lost: 0 };
   private qualityTimer: number | undefined;
 
@@ -119,7 +126,7 @@ export class Line implements PersonLine {
       await connected(peer);
       this.dropPeer();
       this.settle(peer);
-      this.handlers.state("open", {});
+      this.tellOpen({});
     } catch {
       peer.onconnectionstatechange = null;
       peer.close();
@@ -128,6 +135,13 @@ export class Line implements PersonLine {
     } finally {
       this.renewing = false;
     }
+  }
+
+  /** The exchange says the line is gone, and its node with it: open it anew at another one, with the microphone that we have. */
+  async again(): Promise<void> {
+    if (!this.peer || this.renewing || this.state !== "open") return;
+    this.noteAway();
+    await this.rebuild();
   }
 
   async setMuted(muted: boolean): Promise<void> {
@@ -153,10 +167,18 @@ export class Line implements PersonLine {
     return this.peer;
   }
 
-  private to(state: LineState, note: { awayMs?: number } = {}): void {
+  private to(state: LineState, note: LineNote = {}): void {
     if (this.state === state) return;
     this.state = state;
-    this.handlers.state(state, note);
+    if (state === "open") this.tellOpen(note);
+    else this.handlers.state(state, note);
+    if (state === "closed" || state === "taken_over") this.openedAs = "";
+  }
+
+  private tellOpen(note: LineNote): void {
+    const moved = this.openedAs !== "" && this.openedAs !== this.id;
+    this.openedAs = this.id;
+    this.handlers.state("open", moved ? { ...note, moved } : note);
   }
 
   private async takeMicrophone(deviceId?: string): Promise<void> {
@@ -297,7 +319,7 @@ export class Line implements PersonLine {
     this.renewing = true;
     try {
       await this.connect();
-      this.handlers.state("open", {});
+      this.tellOpen({});
     } catch (error) {
       this.notRenewed(error);
     } finally {

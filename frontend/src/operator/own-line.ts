@@ -45,13 +45,14 @@ export function browserLine(around: LineSurroundings, existing: string): Line {
     {
       open: (offer, line) => post(urls.open_line, { offer, line }),
       close: closing(around),
-      state: (state, { awayMs }) => {
+      state: (state, { awayMs, moved }) => {
         panel.state(state, made.muted);
         strip.lineTone(state);
         if (state === "open") {
           around.opened(made.id);
           for (const kind of ["line", "microphone"]) strip.trouble(kind);
-          if (awayMs !== undefined) {
+          if (moved) strip.note(say("line_moved"));
+          else if (awayMs !== undefined) {
             strip.note(say("line_came_back", { seconds: Math.max(1, Math.round(awayMs / 1000)) }));
           }
           around.readSoon();
@@ -132,6 +133,7 @@ export function heardOfLine(
   if (event.name === "line.closed" && line.state !== "open" && !line.byPhone) return;
   if (line instanceof PhoneLine) toldOfTelephone(event.name, line);
   if (event.name === "line.leaving" && line instanceof Line) void line.move();
+  else if (event.name === "line.closed" && reason === "node_lost" && line instanceof Line) void line.again();
   else if (event.name === "line.taken_over") {
     line.takenOver();
     strip.trouble("line", say("trouble_taken_over"));

@@ -38,6 +38,7 @@ LINE_TEXTS: dict[str, str | Promise] = {
     "trouble_offline": _("The exchange cannot be reached. Check the network; what you type is kept here."),
     "stream_back": _("Connected again."),
     "line_came_back": _("The network changed; the line came back after {seconds} s."),
+    "line_moved": _("Your line has moved within the exchange and is open. Go on as before."),
     "gone_grace_expired": _("Nothing was heard from your browser for too long, so the line was closed. Open it again."),
     "gone_node_lost": _("The telephone part of the exchange has restarted. Open the line again."),
     "gone_hung_up": _("The telephone was hung up. Open the line, and it rings again."),

@@ -97,13 +97,14 @@ const browserLine = (): Line =>
     {
       open: (offer, existing) => post(address("open_line"), { offer, line: existing }),
       close: (id) => post<void>(address("close_line"), { line: id }, { keepalive: true }),
-      state: (state) => {
+      state: (state, { moved }) => {
         linePanel.state(state, line.muted);
         if (state === "open") {
           sessionStorage.setItem(OWN_LINE, line.id);
           desk.trouble("");
         }
         render();
+        if (moved) desk.announce(say("line_moved"), false);
       },
       microphone: (media) => void linePanel.microphone(media),
       trouble: (kind) => desk.trouble(troubleSentence(kind)),
@@ -229,7 +230,8 @@ function heard(event: ExchangeEvent): void {
     else if (event.name === "line.taken_over") {
       line.takenOver();
       desk.trouble(say("trouble_taken_over"));
-    } else if (event.name === "line.closed") line.gone();
+    } else if (event.name === "line.closed" && browser && event.payload["reason"] === "node_lost") void browser.again();
+    else if (event.name === "line.closed") line.gone();
   }
 }
 
