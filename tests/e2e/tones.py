@@ -12,10 +12,11 @@ RATE = 8000
 WINDOW = 1600  # 200 ms
 
 
-def write_tone(path: Path, hertz: float, *, seconds: float = 30.0, rate: int = RATE) -> Path:
-    """A mono 16-bit WAV of a tone that is on for 350 ms and off for 150."""
+def write_tone(path: Path, hertz: float, *, seconds: float = 30.0, rate: int = RATE, listens_s: float = 0.0) -> Path:
+    """A mono 16-bit WAV of a tone that is on for 350 ms and off for 150; for so long silent after each second of it."""
     t = np.arange(int(seconds * rate)) / rate
     gate = np.clip(np.minimum(t % 0.5, 0.35 - t % 0.5) / 0.01, 0, 1)
+    gate *= t % (1.0 + listens_s) < 1.0
     samples = (0.35 * 32767 * np.sin(2 * np.pi * hertz * t) * gate).astype("<i2")
     with wave.open(str(path), "wb") as file:
         file.setnchannels(1)

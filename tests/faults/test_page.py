@@ -27,7 +27,9 @@ def play() -> Iterator[Playwright]:
 
 @pytest.fixture
 def page(play: Playwright, hosts: Hosts, tmp_path: Path) -> Iterator[Person]:
-    with person(play, hosts, write_tone(tmp_path / "operator.wav", 1040, rate=48000)) as somebody:
+    # with pauses: a robot does not speak while it is spoken to
+    voice = write_tone(tmp_path / "operator.wav", 1040, seconds=32, rate=48000, listens_s=3)
+    with person(play, hosts, voice) as somebody:
         yield somebody
         assert not somebody.errors
 
