@@ -38,6 +38,7 @@ SETTINGS = {
 }  # fmt: skip
 SILENT_S, LOST_S = 4.0, 9.0
 OPERATORS = 40
+START_S = 60.0  # of processes, on a machine that has much else to do; no bound of the exchange
 LEFT_ALONE_S = 4 + 8 + 3  # of a contact whose operator has gone: the grace time, a chime, the switch's own time
 SEED = 2  # of the robots' habits
 
@@ -242,8 +243,8 @@ class Hosts:
         self._seed(self._provider_port())
         for part in self.parts.values():
             part.start()
-        wait_for(self.web_answers, f"the web process\n{self.said()}", timeout_s=30)
-        wait_for(lambda: self.ready("a") and self.ready("b"), "both nodes", timeout_s=30)
+        wait_for(self.web_answers, f"the web process\n{self.said()}", timeout_s=START_S)
+        wait_for(lambda: self.ready("a") and self.ready("b"), "both nodes", timeout_s=START_S)
 
     def _start_provider(self, sounds: Path) -> None:
         config = self.folder / "robots.json"
@@ -282,7 +283,7 @@ class Hosts:
         """What the former test left dead is started again, what it cut is mended."""
         for wire in self.wires.values():
             wire.mend()
-        wait_for(self._all_run, f"web and both nodes\n{self.said()}", timeout_s=30)
+        wait_for(self._all_run, f"web and both nodes\n{self.said()}", timeout_s=START_S)
 
     def _all_run(self) -> bool:
         for part in self.parts.values():  # a node that was taken over ends when it finds that out

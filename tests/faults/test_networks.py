@@ -15,7 +15,7 @@ from hearthline.demo.session import RefusedError
 from tests.faults import islands
 from tests.faults.conftest import on_shift
 from tests.faults.people import Operator
-from tests.faults.processes import LOST_S, SILENT_S, Hosts, Part, free_port, wait_for
+from tests.faults.processes import LOST_S, SILENT_S, START_S, Hosts, Part, free_port, wait_for
 
 pytestmark = [
     pytest.mark.postgres,
@@ -49,7 +49,7 @@ def web_apart(hosts: Hosts) -> Iterator[WebApart]:
         part = Part("web-apart", arguments, environment, hosts.log, apart.entry)
         part.start()
         try:
-            wait_for(lambda: hosts.web_answers(url), f"the web process apart\n{hosts.said()}", timeout_s=30)
+            wait_for(lambda: hosts.web_answers(url), f"the web process apart\n{hosts.said()}", timeout_s=START_S)
             yield WebApart(url, redis)
         finally:
             redis.mend()
