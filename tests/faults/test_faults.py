@@ -12,7 +12,7 @@ from hearthline.demo.session import RefusedError
 from tests.faults.people import Operator
 from tests.faults.processes import LOST_S, Hosts, wait_for
 
-pytestmark = [pytest.mark.postgres, pytest.mark.slow, pytest.mark.timeout(100)]
+pytestmark = [pytest.mark.postgres, pytest.mark.slow, pytest.mark.timeout(180)]
 
 UNTIL_TAKEN_OVER_S = LOST_S + 6  # lost, found lost at the next look, and one look more
 

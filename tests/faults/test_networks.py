@@ -20,7 +20,7 @@ from tests.faults.processes import LOST_S, SILENT_S, START_S, Hosts, Part, free_
 pytestmark = [
     pytest.mark.postgres,
     pytest.mark.slow,
-    pytest.mark.timeout(100),
+    pytest.mark.timeout(180),
     pytest.mark.skipif(not islands.permitted(), reason="no network namespaces here"),
 ]
 

@@ -13,7 +13,7 @@ from tests.e2e.people import Person, open_shift, person
 from tests.e2e.tones import write_tone
 from tests.faults.processes import LOST_S, Hosts, wait_for
 
-pytestmark = [pytest.mark.browser, pytest.mark.postgres, pytest.mark.slow, pytest.mark.timeout(100)]
+pytestmark = [pytest.mark.browser, pytest.mark.postgres, pytest.mark.slow, pytest.mark.timeout(180)]
 
 MOVED = "Your line has moved within the exchange and is open."
 VOICE_HZ = tuple(range(150, 1200, 30))

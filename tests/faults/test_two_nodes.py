@@ -13,7 +13,7 @@ from tests.e2e.seed_words import PASSWORD
 from tests.faults.people import Operator, sentences
 from tests.faults.processes import Hosts
 
-pytestmark = [pytest.mark.postgres, pytest.mark.slow, pytest.mark.timeout(100)]
+pytestmark = [pytest.mark.postgres, pytest.mark.slow, pytest.mark.timeout(180)]
 
 
 class Manager:
