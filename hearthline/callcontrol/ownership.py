@@ -10,8 +10,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from typing import TYPE_CHECKING
 
+from django.conf import settings
 from django.db import DatabaseError
 
 from hearthline.callcontrol import node_life
@@ -35,11 +37,22 @@ LET_GO_WITHIN_S = 8.0  # its answer: the try, and hanging up
 
 
 async def watch(conductor: Conductor) -> None:
-    """Let go of everything while the node is cut off from both, until cancelled."""
+    """While the database does not hear the node, keep its calls or let go of them, until cancelled."""
     while True:
         await asyncio.sleep(LOOK_EVERY_S)
         if not conductor.owns_its_calls and not conductor.bus.reached(queue_of(conductor.node)):
             await let_go(conductor)
+        elif time.monotonic() - conductor.heard_at > 2 * settings.HEARTHLINE.reconcile_every_s:
+            await _keep_in_hand(conductor)
+
+
+async def _keep_in_hand(conductor: Conductor) -> None:
+    """The reconciler waits for the database and asks the switch for nothing: a switch would take that for having no call control,
+    and end its calls."""
+    try:
+        await conductor.switch.legs()
+    except port.SwitchError as error:
+        logger.warning("node %s: the switch does not answer: %s", conductor.node, error.message)
 
 
 async def let_go(conductor: Conductor) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from datetime import timedelta
 
@@ -15,6 +16,7 @@ from hearthline.calls import commands as cmd
 from hearthline.calls.models import Attempt, Line, LineState, Node
 from hearthline.lib.errors import UnavailableError
 from hearthline.realtime.bus import UnservedError
+from hearthline.switch import port
 from tests.callcontrol.exchange import NODE, Exchange
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.asyncio]
@@ -112,3 +114,29 @@ async def test_letting_go_hangs_up_whatever_call_control_has_made(exchange: Exch
     await exchange.settled()
     row = await exchange.row()
     assert (row.ended_by, row.cause) == ("exchange", 41), "where the database can be reached, it is written at once"
+
+
+@pytest.mark.parametrize("reached", [True, False])
+async def test_a_node_that_is_not_heard_keeps_its_calls_in_hand_or_lets_go(
+    exchange: Exchange, monkeypatch: pytest.MonkeyPatch, reached: bool
+) -> None:
+    await exchange.dial()
+    await exchange.talk(5)
+    exchange.conductor.heard_at = time.monotonic() - settings.HEARTHLINE.node_lost_after_s
+    monkeypatch.setattr(exchange.conductor.bus, "reached", lambda queue: reached)
+    monkeypatch.setattr(ownership, "LOOK_EVERY_S", 0.01)
+    asked, legs = asyncio.Event(), exchange.switch.legs
+
+    async def noted_legs() -> list[port.LegSnapshot]:
+        found = await legs()
+        asked.set()
+        return found
+
+    monkeypatch.setattr(exchange.switch, "legs", noted_legs)
+    watching = asyncio.create_task(ownership.watch(exchange.conductor))
+    async with asyncio.timeout(20):
+        await asked.wait()  # else the switch takes its call control for dead
+    await exchange.settled()
+    watching.cancel()
+    await asyncio.gather(watching, return_exceptions=True)
+    assert exchange.switch.exists(exchange.contact) is reached
