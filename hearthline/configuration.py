@@ -75,6 +75,8 @@ class Configuration(BaseSettings):
     freeswitch_sip_port: int = 5080  # where `sip_port` leaves it open
     freeswitch_tls_port: int = 0  # 0: no TLS to trunks
     freeswitch_gateways: Path | None = None  # the folder `gateways` beside its configuration: for trunks that register
+    freeswitch_phones: Path | None = None  # the folder `phones` beside its configuration: for people's SIP phones
+    freeswitch_phones_port: int = 5060  # where they register, with `phones_server`
     freeswitch_event_password: str = ""  # empty: from the file, or else made once and kept in the data folder
     freeswitch_event_password_file: Path | None = None
     freeswitch_lines_key: str = ""
@@ -136,8 +138,8 @@ class Configuration(BaseSettings):
 
     @property
     def phones_register(self) -> bool:
-        """Whether people's SIP phones may register here: the embedded engine takes them, FreeSWITCH's directory is empty."""
-        return bool(self.phones_server) and self.switch == "embedded"
+        """Whether people's SIP phones may register here."""
+        return bool(self.phones_server)
 
     @property
     def recordings_folder(self) -> Path:

@@ -29,5 +29,8 @@ def freeswitch_config(configuration: Configuration) -> FreeswitchConfig:
         sip_bind=configuration.sip_bind,
         sip_port=configuration.sip_port or configuration.freeswitch_sip_port,
         gateways_folder=configuration.freeswitch_gateways,
+        phones_folder=configuration.freeswitch_phones,
+        phones_port=configuration.freeswitch_phones_port,
+        phones_realm=configuration.phones_realm,
         browser_codecs=tuple(configuration.browser_codecs),
     )

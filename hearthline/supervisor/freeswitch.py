@@ -20,6 +20,8 @@ def node_config(configuration: Configuration) -> NodeConfig:
         sip_advertise=configuration.sip_advertise,
         sip_port=configuration.sip_port or configuration.freeswitch_sip_port,
         tls_port=configuration.freeswitch_tls_port,
+        phones_port=configuration.freeswitch_phones_port if configuration.phones_register else 0,
+        phones_realm=configuration.phones_realm,
         rtp_ports=configuration.rtp_ports,
         max_sessions=configuration.freeswitch_max_sessions,
         sessions_per_second=configuration.freeswitch_sessions_per_second,

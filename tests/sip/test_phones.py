@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from hearthline.switch.embedded.sip import phone_gate, phones
+from hearthline.switch.embedded.sip import guessers, phone_gate, phones
 from hearthline.switch.embedded.sip.digest import digest_response, parse_challenge
 from hearthline.switch.embedded.sip.message import Headers, Request, Response
 from hearthline.switch.embedded.sip.useragent import UserAgent, UserAgentConfig
@@ -127,17 +127,17 @@ async def test_a_wrong_password_and_an_unknown_name_are_answered_alike(line: Lin
 
 
 async def test_guessing_is_ended_for_that_host_and_name(line: Line) -> None:
-    for _ in range(phone_gate.TRIES):
+    for _ in range(guessers.TRIES):
         assert (await line.register(password="guess")).status == 401
     refused = await line.register()  # the right password, too late
     assert refused.status == 503
-    assert 0 < int(refused.headers.get("Retry-After") or "0") <= phone_gate.WINDOW_SECONDS + 1
+    assert 0 < int(refused.headers.get("Retry-After") or "0") <= guessers.WINDOW_SECONDS + 1
     assert line.agent.phones.registered() == []
 
 
 async def test_guessing_many_names_ends_it_for_the_host_but_not_for_who_is_registered(line: Line) -> None:
     assert (await line.register()).status == 200
-    for n in range(phone_gate.HOST_TRIES):
+    for n in range(guessers.HOST_TRIES):
         assert (await line.register(name=f"guess{n}", password="x")).status == 401
     assert (await line.register(name="another", password="x")).status == 503
     assert (await line.register()).status == 200
@@ -145,7 +145,7 @@ async def test_guessing_many_names_ends_it_for_the_host_but_not_for_who_is_regis
 
 async def test_a_forged_nonce_is_no_guess(line: Line) -> None:
     """Whoever sends from a forged address cannot have a nonce for it, and so cannot get its owner banned."""
-    for _ in range(phone_gate.TRIES + 2):
+    for _ in range(guessers.TRIES + 2):
         request = line.request()
         request.headers.set(
             "Authorization",

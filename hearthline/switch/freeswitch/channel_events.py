@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from hearthline.switch.embedded.sip.causes import NETWORK_OUT_OF_ORDER, TIMER_EXPIRY
+from hearthline.switch.freeswitch import phones
 from hearthline.switch.freeswitch.arrangement import leave
 from hearthline.switch.freeswitch.endings import ending_of
 from hearthline.switch.freeswitch.frames import Event
@@ -44,6 +45,7 @@ SUBSCRIBED = (
     "CUSTOM",
     "conference::maintenance",
     "sofia::gateway_state",
+    *phones.EVENTS,
 )
 
 
@@ -82,6 +84,9 @@ class ChannelEvents:
             return
         if event.get("Event-Subclass") == "sofia::gateway_state":
             engine.gateways.changed(event)
+            return
+        if event.get("Event-Subclass") in phones.EVENTS:
+            engine.phones.take(event, moment_of(event))
             return
         leg = engine.legs_here.get(event.get("Unique-ID", ""))
         if leg is None:

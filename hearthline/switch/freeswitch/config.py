@@ -22,6 +22,9 @@ class FreeswitchConfig:
     sip_bind: str = "127.0.0.1"  # where FreeSWITCH's SIP port is; trunks are tried from there too
     sip_port: int = 5060
     gateways_folder: Path | None = None  # where registering trunks are written; None: none can register
+    phones_folder: Path | None = None  # where telephones' accounts are written; None: none can register
+    phones_port: int = 5060  # where they register
+    phones_realm: str = "hearthline"
     browser_codecs: tuple[str, ...] = (PCMU, PCMA, OPUS)
     connect_timeout_s: float = 30
     stalled_after_ms: int = 2000

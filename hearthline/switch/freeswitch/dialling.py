@@ -22,9 +22,7 @@ def _bad(message: str) -> SwitchError:
 
 
 def target_of(destination: Destination, trunk: Trunk | None) -> str:
-    """The Request-URI. SwitchError: NO_SUCH_TRUNK, BAD_REQUEST."""
-    if destination.phone:
-        raise SwitchError(SwitchErrorCode.NOT_REGISTERED, "Telephones register with the embedded engine only.")
+    """The Request-URI of a number or a SIP URI. SwitchError: NO_SUCH_TRUNK, BAD_REQUEST."""
     if destination.number:
         if trunk is None:
             raise SwitchError(SwitchErrorCode.NO_SUCH_TRUNK, "A telephone number needs a trunk.")
@@ -76,7 +74,7 @@ def check_account(trunk: Trunk) -> None:
 
 def originate(
     leg: LegId,
-    uri: str,
+    dialled: str,
     sender: str,
     *,
     trunk: Trunk | None,
@@ -85,7 +83,10 @@ def originate(
     longest_s: int,
     tags: Mapping[str, str],
 ) -> str:
-    """The whole command. `guard_s`: how long after the answer FreeSWITCH itself ends the call, unless it is put off."""
+    """The whole command. `dialled`: profile and URI, `sofia/external/sip:...`.
+
+    `guard_s`: how long after the answer FreeSWITCH itself ends the call, unless it is put off.
+    """
     values = {
         "origination_uuid": leg,
         "hl_kind": "phone",
@@ -114,4 +115,4 @@ def originate(
             "sip_auth_password": trunk.password,
             "sip_contact_user": trunk.username,
         }
-    return f"originate {variables(values)}sofia/{PROFILE}/{uri} &park()"
+    return f"originate {variables(values)}{dialled} &park()"

@@ -18,7 +18,7 @@ from hearthline.switch.embedded.sip.addresses import SipUri
 from hearthline.switch.embedded.sip.resolver import Resolver, UnknownHostError
 from hearthline.switch.embedded.sip.useragent import UserAgent, UserAgentConfig
 from hearthline.switch.embedded.sounds import SoundCache, SoundError
-from hearthline.switch.freeswitch import dialling
+from hearthline.switch.freeswitch import dialling, phones
 from hearthline.switch.freeswitch.arrangement import Arranger
 from hearthline.switch.freeswitch.channel_events import SUBSCRIBED, ChannelEvents
 from hearthline.switch.freeswitch.config import FreeswitchConfig
@@ -28,6 +28,7 @@ from hearthline.switch.freeswitch.gateways import Gateways
 from hearthline.switch.freeswitch.legs import Leg
 from hearthline.switch.freeswitch.line_port import LinePort
 from hearthline.switch.freeswitch.line_sdp import OfferError, answer_for_browser, offer_for_switch, read_offer
+from hearthline.switch.freeswitch.phones import Phones
 from hearthline.switch.freeswitch.probe import Probe
 from hearthline.switch.freeswitch.recording import Recordings
 from hearthline.switch.freeswitch.recovery import adopt_channels
@@ -89,6 +90,7 @@ class FreeswitchSwitch:
         self.arranger = Arranger(self.socket.api, self._remember)
         self.recordings = Recordings(self)
         self.gateways = Gateways(self)
+        self.phones = Phones(self)
         self.watch = Watch(self)
         self._lines = LinePort(config.lines_host, config.lines_port, config.lines_key)
         self.probe = Probe(self._lines, self.socket.api, config.lines_host)
@@ -134,6 +136,7 @@ class FreeswitchSwitch:
             self._lost = False
             self.emit(NodeBack(time.time(), same_process=same))
         await adopt_channels(self)
+        await self.phones.learn()
 
     def _down(self, reason: str) -> None:
         if not self._lost:
@@ -149,11 +152,12 @@ class FreeswitchSwitch:
     def emit(self, event: SwitchEvent) -> None:
         self.log.append(event)
 
-    def spawn(self, work: Coroutine[Any, Any, None], name: str) -> None:
+    def spawn(self, work: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:
         """Run a coroutine that this engine owns; what goes wrong in it is logged."""
         task: asyncio.Task[None] = asyncio.get_running_loop().create_task(work, name=f"freeswitch: {name}")
         self._tasks.add(task)
         task.add_done_callback(self._ended)
+        return task
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
@@ -267,14 +271,16 @@ class FreeswitchSwitch:
         if not 1 <= timeout_s <= 600:
             raise _bad("The time to ring is between 1 and 600 seconds.")
         tags = _checked_tags(tags)
-        uri = dialling.target_of(destination, trunk)
+        profile = phones.PROFILE if destination.phone else dialling.PROFILE
+        uri = self.phones.uri_of(destination.phone) if destination.phone else dialling.target_of(destination, trunk)
         made = Leg(leg, LegKind.PHONE, time.time(), tags)
         made.max_duration_s = max_duration_s if max_duration_s > 0 else self.config.longest_call_s
-        sender = dialling.from_uri(caller_id, trunk, self.config.sip_bind, self.config.sip_port)
+        port = self.config.phones_port if destination.phone else self.config.sip_port
+        sender = dialling.from_uri(caller_id, trunk, self.config.sip_bind, port)
         guard_s = min(made.max_duration_s, self.config.orphan_limit_s) + 2
         line = dialling.originate(
             leg,
-            uri,
+            f"sofia/{profile}/{uri}",
             sender,
             trunk=trunk,
             timeout_s=timeout_s,
@@ -429,13 +435,13 @@ class FreeswitchSwitch:
     async def keep_registered(self, trunks: Sequence[Trunk]) -> None:
         await self.gateways.keep(trunks)
 
+    @port_errors
     async def accept_phones(self, accounts: Sequence[PhoneAccount]) -> None:
-        """Not served by this engine: its directory is empty, nobody may register (`deploy/freeswitch`)."""
-        if accounts:
-            raise SwitchError(SwitchErrorCode.BAD_REQUEST, "Telephones register with the embedded engine only.")
+        await self.phones.accept(accounts)
 
+    @port_errors
     async def registered_phones(self) -> list[str]:
-        return []
+        return self.phones.registered()
 
     def events(self) -> AsyncIterator[SwitchEvent]:
         return self.log.read(self.log.last)

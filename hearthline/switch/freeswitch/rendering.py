@@ -24,9 +24,11 @@ from hearthline.switch.embedded.pcm import RATE
 from hearthline.switch.embedded.sounds import hold_music
 
 TEMPLATE = Path(__file__).resolve().parents[3] / "deploy" / "freeswitch" / "freeswitch.xml.in"
+PHONES_TEMPLATE = TEMPLATE.with_name("phones.xml.in")
 
 _KEY = re.compile(r"[A-Za-z0-9_-]{16,128}")
 _HOST = re.compile(r"[A-Za-z0-9._:-]{1,255}|auto-nat|stun:[A-Za-z0-9.:-]{1,200}")
+_REALM = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _PLACES = ("/usr/bin/freeswitch", "/usr/local/freeswitch/bin/freeswitch", "/opt/freeswitch/bin/freeswitch")
 _LEVELS = {"debug": 7, "info": 6, "notice": 5, "warning": 4, "err": 3}
 
@@ -51,6 +53,8 @@ class NodeConfig:
     sip_port: int = 5060
     tls_port: int = 0  # 0: no TLS to trunks
     tls_verify: bool = True  # trunks' certificates
+    phones_port: int = 0  # where people's SIP phones register; 0: none may
+    phones_realm: str = "hearthline"
     rtp_ports: tuple[int, int] = (30000, 31999)
     max_sessions: int = 1000
     sessions_per_second: int = 50
@@ -73,6 +77,11 @@ class NodeConfig:
             value = getattr(self, name)
             if value and not _HOST.fullmatch(value):
                 raise RenderError(f"{name} is no address.")
+        if not _REALM.fullmatch(self.phones_realm):
+            raise RenderError("phones_realm may have letters, digits, dots, - and _ only.")
+        ports = (self.event_port, self.lines_port, self.sip_port, self.phones_port, self.tls_port)
+        if len({port for port in ports if port}) != len([port for port in ports if port]):
+            raise RenderError("Event socket, lines, trunks, TLS and telephones need a port each.")
         if not 1024 <= self.rtp_ports[0] < self.rtp_ports[1] <= 65535:
             raise RenderError("rtp_ports must be two ports from 1024 on, the lower first.")
         if self.log_level not in _LEVELS:
@@ -85,14 +94,15 @@ def render(config: NodeConfig, folder: Path) -> Path:
     folder = folder.resolve()
     if re.search(r"[^A-Za-z0-9._/+-]", str(folder)):
         raise RenderError("The folder's path may have letters, digits and . _ / + - only.")
-    for name in ("conf", "certificates", "gateways", "log", "run", "db", "sounds"):
+    for name in ("conf", "certificates", "gateways", "phones", "log", "run", "db", "sounds"):
         (folder / name).mkdir(mode=0o700, parents=True, exist_ok=True)
     music = folder / "sounds" / "hold_music.wav"
     _write_music(music)
     certificate = folder / "certificates" / "dtls-srtp.pem"
     if not certificate.exists():
         _write_private(certificate, make_certificate())
-    text = TEMPLATE.read_text()
+    phones = PHONES_TEMPLATE.read_text() if config.phones_port else ""
+    text = TEMPLATE.read_text().replace("@PHONES_PROFILE@\n", phones)
     values = _values(config, folder, music)
     for name, value in values.items():
         text = text.replace(f"@{name}@", value)
@@ -142,6 +152,9 @@ def _values(config: NodeConfig, folder: Path, music: Path) -> dict[str, str]:
         "MEDIA_BIND": config.media_bind,
         "MEDIA_ADVERTISE": config.media_advertise or config.media_bind,
         "GATEWAYS": str(folder / "gateways"),
+        "PHONES": str(folder / "phones"),
+        "PHONES_PORT": str(config.phones_port),
+        "PHONES_REALM": config.phones_realm,
         "SIP_BIND": config.sip_bind,
         "SIP_ADVERTISE": config.sip_advertise or config.sip_bind,
         "SIP_PORT": str(config.sip_port),

@@ -12,19 +12,15 @@ import secrets
 import time
 from collections import OrderedDict
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import Enum
 
 from hearthline.switch.embedded.sip.digest import Challenge, parse_fields, response_of_secret
+from hearthline.switch.embedded.sip.guessers import Guessers
 from hearthline.switch.embedded.sip.message import Request
 from hearthline.switch.port import PhoneAccount
 
 NONCE_SECONDS = 300
 COUNTS_KEPT = 20_000  # nonces in use; a forgotten one is stale
-TRIES = 6  # wrong answers of one host for one name within `WINDOW_SECONDS`
-HOST_TRIES = 40  # the same for any names: many telephones may stand behind one address
-WINDOW_SECONDS = 600.0
-HOSTS_KEPT = 20_000
 _NOBODY = "0" * 32  # HA1 of names that do not exist: they take as long as those that do
 
 
@@ -35,12 +31,6 @@ class Verdict(Enum):
     KNOWN = "known"
 
 
-@dataclass(slots=True)
-class _Failures:
-    count: int
-    until: float  # monotonic; forgotten then
-
-
 class PhoneGate:
     """`accounts` by name; all share `realm`."""
 
@@ -49,7 +39,7 @@ class PhoneGate:
         self.accounts = accounts
         self._key = secrets.token_bytes(16)
         self._counts: OrderedDict[str, int] = OrderedDict()  # nonce -> the highest nonce-count seen
-        self._failures: OrderedDict[tuple[str, str], _Failures] = OrderedDict()  # (host, name); name "": the host's
+        self.guessers = Guessers()
 
     def challenge(self, host: str, *, stale: bool = False) -> str:
         issued = f"{int(time.time()):x}-{secrets.token_hex(4)}"
@@ -106,32 +96,6 @@ class PhoneGate:
     def _seal(self, issued: str, host: str) -> str:
         text = f"{issued}|{host}".encode("utf-8", "surrogateescape")
         return hmac.new(self._key, text, hashlib.sha256).hexdigest()[:32]
-
-    # guessing
-
-    def failed(self, host: str, name: str, now: float) -> None:
-        """`now`: monotonic seconds."""
-        for key in ((host, name), (host, "")):
-            known = self._failures.pop(key, None)
-            count = known.count + 1 if known is not None and known.until > now else 1
-            self._failures[key] = _Failures(count, now + WINDOW_SECONDS)
-        while len(self._failures) > HOSTS_KEPT:
-            self._failures.popitem(last=False)
-
-    def succeeded(self, host: str, name: str) -> None:
-        self._failures.pop((host, name), None)
-
-    def banned_for(self, host: str, name: str, now: float, *, here: bool) -> float:
-        """Seconds until this host may try this name again; 0: it may. `here`: the telephone of that name is registered from
-        this host, so the host's other telephones do not matter to it."""
-        longest = 0.0
-        for key, tries in (((host, name), TRIES), ((host, ""), HOST_TRIES)):
-            if here and not key[1]:
-                continue
-            found = self._failures.get(key)
-            if found is not None and found.count >= tries and found.until > now:
-                longest = max(longest, found.until - now)
-        return longest
 
 
 def _same(one: str, other: str) -> bool:

@@ -34,6 +34,17 @@ _SECONDS = re.compile(r"[0-9]{1,10}")
 OnChange = Callable[[str, bool], None]
 
 
+def check_accounts(accounts: Sequence[PhoneAccount]) -> None:
+    """Raises SwitchError(BAD_REQUEST)."""
+    realms = {account.realm for account in accounts}
+    fit = all(_NAME.fullmatch(account.name) and _HA1.fullmatch(account.ha1) for account in accounts)
+    if len(accounts) > PHONES_BOUND or len(realms) > 1 or not fit or any('"' in realm for realm in realms):
+        raise SwitchError(
+            SwitchErrorCode.BAD_REQUEST,
+            f"At most {PHONES_BOUND} accounts of one realm, each with a plain name and an HA1 of 32 hex digits.",
+        )
+
+
 @dataclass(slots=True)
 class _Binding:
     contact: NameAddr
@@ -66,13 +77,8 @@ class Phones:
 
     def accept(self, accounts: Sequence[PhoneAccount]) -> None:
         """Exactly these may register from now on. Raises SwitchError(BAD_REQUEST)."""
+        check_accounts(accounts)
         realms = {account.realm for account in accounts}
-        fit = all(_NAME.fullmatch(account.name) and _HA1.fullmatch(account.ha1) for account in accounts)
-        if len(accounts) > PHONES_BOUND or len(realms) > 1 or not fit or any('"' in realm for realm in realms):
-            raise SwitchError(
-                SwitchErrorCode.BAD_REQUEST,
-                f"At most {PHONES_BOUND} accounts of one realm, each with a plain name and an HA1 of 32 hex digits.",
-            )
         before = dict(self._accounts)
         self._accounts.clear()
         self._accounts.update({account.name: account for account in accounts})
@@ -117,12 +123,12 @@ class Phones:
         now = time.monotonic()
         verdict, name = gate.verify(request, source.host)
         here = any(binding.source.host == source.host for binding in self._bindings.get(name, ()))
-        wait = gate.banned_for(source.host, name, now, here=here) if verdict is not Verdict.UNKNOWN else 0.0
+        wait = gate.guessers.banned_for(source.host, name, now, here=here) if verdict is not Verdict.UNKNOWN else 0.0
         if wait:
             self._core.layer.drop(transaction, 503, (("Retry-After", str(int(wait) + 1)),))
             return True
         if verdict is Verdict.WRONG:
-            gate.failed(source.host, name, now)
+            gate.guessers.failed(source.host, name, now)
         if verdict is not Verdict.KNOWN:  # the same answer to all: which names exist is nobody's business
             challenge = gate.challenge(source.host, stale=verdict is Verdict.STALE)
             self._core.layer.drop(transaction, 401, (("WWW-Authenticate", challenge),))
@@ -130,7 +136,7 @@ class Phones:
         if request.to.uri.user != name:
             transaction.reply(403, to_tag=new_tag())  # one account does not register for another (§10.3, step 4)
             return True
-        gate.succeeded(source.host, name)
+        gate.guessers.succeeded(source.host, name)
         self._bind(transaction, name, now)
         return True
 
