@@ -74,6 +74,9 @@ class Configuration(BaseSettings):
     freeswitch_lines_port: int = 5066
     freeswitch_sip_port: int = 5080  # where `sip_port` leaves it open
     freeswitch_tls_port: int = 0  # 0: no TLS to trunks
+    freeswitch_tls_verify: bool = (
+        True  # of all trunks: whether their certificates are checked; off only in a laboratory
+    )
     freeswitch_gateways: Path | None = None  # the folder `gateways` beside its configuration: for trunks that register
     freeswitch_phones: Path | None = None  # the folder `phones` beside its configuration: for people's SIP phones
     freeswitch_phones_port: int = 5060  # where they register, with `phones_server`

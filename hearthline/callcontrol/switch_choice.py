@@ -28,6 +28,8 @@ def freeswitch_config(configuration: Configuration) -> FreeswitchConfig:
         lines_port=configuration.freeswitch_lines_port,
         sip_bind=configuration.sip_bind,
         sip_port=configuration.sip_port or configuration.freeswitch_sip_port,
+        tls=bool(configuration.freeswitch_tls_port),
+        tls_verify=configuration.freeswitch_tls_verify,
         gateways_folder=configuration.freeswitch_gateways,
         phones_folder=configuration.freeswitch_phones,
         phones_port=configuration.freeswitch_phones_port,

@@ -20,6 +20,7 @@ def node_config(configuration: Configuration) -> NodeConfig:
         sip_advertise=configuration.sip_advertise,
         sip_port=configuration.sip_port or configuration.freeswitch_sip_port,
         tls_port=configuration.freeswitch_tls_port,
+        tls_verify=configuration.freeswitch_tls_verify,
         phones_port=configuration.freeswitch_phones_port if configuration.phones_register else 0,
         phones_realm=configuration.phones_realm,
         rtp_ports=configuration.rtp_ports,

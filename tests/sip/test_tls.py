@@ -24,16 +24,18 @@ from tests.sip.listening import Listener, level, run_audio
 NUMBER = Destination(number="+79160000001")
 
 
-def write_certificate(folder: Path) -> Path:
-    """A self-signed certificate for localhost and 127.0.0.1 with its key, one PEM file."""
+def write_certificate(
+    folder: Path, host: str = "localhost", address: str = "127.0.0.1", name: str = "server.pem"
+) -> Path:
+    """A self-signed certificate for a host and an address with its key, one PEM file."""
     key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, host)])
     now = datetime.datetime.now(datetime.UTC)
-    names = [x509.DNSName("localhost"), x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]
+    names = [x509.DNSName(host), x509.IPAddress(ipaddress.ip_address(address))]
     certificate = (
         x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
+        .subject_name(subject)
+        .issuer_name(subject)
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
         .not_valid_before(now - datetime.timedelta(hours=1))
@@ -42,7 +44,7 @@ def write_certificate(folder: Path) -> Path:
         .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
         .sign(key, hashes.SHA256())
     )
-    path = folder / "server.pem"
+    path = folder / name
     path.write_bytes(
         key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
         + certificate.public_bytes(serialization.Encoding.PEM)

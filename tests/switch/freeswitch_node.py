@@ -31,7 +31,7 @@ def freeswitch_program() -> str:
 class FreeswitchNode:
     """One FreeSWITCH below `folder`."""
 
-    def __init__(self, program: str, folder: Path) -> None:
+    def __init__(self, program: str, folder: Path, *, tls: bool = False) -> None:
         self.program = program
         self.folder = folder
         self.process: subprocess.Popen[bytes] | None = None
@@ -42,6 +42,7 @@ class FreeswitchNode:
             lines_port=free_port(),
             sip_port=free_port(),
             phones_port=free_port(),
+            tls_port=free_port() if tls else 0,
             rtp_ports=RTP_PORTS,
             consent_s=2,
             connect_s=2,
@@ -59,6 +60,7 @@ class FreeswitchNode:
             event_port=self.config.event_port,
             lines_port=self.config.lines_port,
             sip_port=self.config.sip_port,
+            tls=bool(self.config.tls_port),
             gateways_folder=self.folder / "gateways",
             phones_folder=self.folder / "phones",
             phones_port=self.config.phones_port,
@@ -101,8 +103,8 @@ def _listens(port: int) -> bool:
 
 
 @contextmanager
-def freeswitch_node(folder: Path) -> Iterator[FreeswitchNode]:
-    node = FreeswitchNode(freeswitch_program(), folder)
+def freeswitch_node(folder: Path, *, tls: bool = False) -> Iterator[FreeswitchNode]:
+    node = FreeswitchNode(freeswitch_program(), folder, tls=tls)
     node.start()
     try:
         yield node

@@ -109,6 +109,10 @@ class Phone:
         return self._agent.port
 
     @property
+    def tls_port(self) -> int:
+        return self._agent.tls_port
+
+    @property
     def destination(self) -> Destination:
         return Destination(sip_uri=f"sip:phone@127.0.0.1:{self.port}")
 

@@ -22,6 +22,7 @@ from hearthline.switch.port import (
     LegState,
     Party,
     SoundFinished,
+    Transport,
 )
 
 if TYPE_CHECKING:
@@ -195,6 +196,9 @@ class ChannelEvents:
         engine = self._engine
         if leg.state is LegState.GONE:
             return
+        silent = leg.state is LegState.NEW and cause == TIMER_EXPIRY and by is Party.SWITCH
+        if silent and leg.trunk is not None and leg.trunk.transport is Transport.TLS:
+            engine.spawn(engine.log_why_silent(leg.trunk), "why a provider is silent")
         listeners = [one for one in engine.legs_here.values() if one.listens_to is leg]
         others = leave(leg)
         engine.forget(leg)

@@ -21,6 +21,8 @@ class FreeswitchConfig:
     lines_port: int = 5066
     sip_bind: str = "127.0.0.1"  # where FreeSWITCH's SIP port is; trunks are tried from there too
     sip_port: int = 5060
+    tls: bool = False  # whether FreeSWITCH speaks TLS to trunks, and whether it verifies their certificates
+    tls_verify: bool = True
     gateways_folder: Path | None = None  # where registering trunks are written; None: none can register
     phones_folder: Path | None = None  # where telephones' accounts are written; None: none can register
     phones_port: int = 5060  # where they register

@@ -72,6 +72,22 @@ def check_account(trunk: Trunk) -> None:
             )
 
 
+def check_tls(trunk: Trunk, *, spoken: bool, verified: bool) -> None:
+    """BAD_REQUEST for a TLS trunk that this FreeSWITCH would not treat as the trunk says: it verifies all of them or none."""
+    if trunk.transport is not Transport.TLS:
+        return
+    if not spoken:
+        raise _bad(
+            "FreeSWITCH speaks no TLS here: set HEARTHLINE_FREESWITCH_TLS_PORT and write its configuration again."
+        )
+    if trunk.tls_verify and not verified:
+        raise _bad(
+            "The trunk's certificate is to be verified, and FreeSWITCH is set up not to (HEARTHLINE_FREESWITCH_TLS_VERIFY)."
+        )
+    if verified and not trunk.tls_verify:
+        raise _bad("FreeSWITCH verifies the certificate of every TLS trunk: let this one be verified too.")
+
+
 def originate(
     leg: LegId,
     dialled: str,

@@ -99,6 +99,7 @@ class FreeswitchSwitch:
         self._sounds = SoundCache()
         self._core = ""  # FreeSWITCH's id of its process
         self._lost = False
+        self._tried: set[str] = set()  # trunks that are being tried because they said nothing
         self._tasks: set[asyncio.Task[None]] = set()
 
     def start(self) -> None:
@@ -273,7 +274,9 @@ class FreeswitchSwitch:
         tags = _checked_tags(tags)
         profile = phones.PROFILE if destination.phone else dialling.PROFILE
         uri = self.phones.uri_of(destination.phone) if destination.phone else dialling.target_of(destination, trunk)
-        made = Leg(leg, LegKind.PHONE, time.time(), tags)
+        if trunk is not None:
+            dialling.check_tls(trunk, spoken=self.config.tls, verified=self.config.tls_verify)
+        made = Leg(leg, LegKind.PHONE, time.time(), tags, trunk=trunk)
         made.max_duration_s = max_duration_s if max_duration_s > 0 else self.config.longest_call_s
         port = self.config.phones_port if destination.phone else self.config.sip_port
         sender = dialling.from_uri(caller_id, trunk, self.config.sip_bind, port)
@@ -430,6 +433,25 @@ class FreeswitchSwitch:
             return await agent.check_trunk(trunk, timeout_s=timeout_s)
         finally:
             await agent.close()
+
+    async def why_silent(self, trunk: Trunk) -> str:
+        """A clause on what is wrong with a provider that FreeSWITCH gets nothing from, by trying it; empty: it answers."""
+        try:
+            await self.test_trunk(trunk)
+        except SwitchError as error:
+            return error.message.rstrip(".")
+        return ""
+
+    async def log_why_silent(self, trunk: Trunk) -> None:
+        """FreeSWITCH tells a certificate that it refuses by its silence, like a provider that is away."""
+        if trunk.name not in self._tried:
+            self._tried.add(trunk.name)
+            try:
+                why = await self.why_silent(trunk)
+            finally:
+                self._tried.discard(trunk.name)
+            if why:
+                log.warning("freeswitch: trunk %s: %s", trunk.name, why)
 
     @port_errors
     async def keep_registered(self, trunks: Sequence[Trunk]) -> None:

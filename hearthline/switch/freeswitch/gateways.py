@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from xml.sax.saxutils import quoteattr
 
-from hearthline.switch.freeswitch.dialling import check_account
+from hearthline.switch.freeswitch.dialling import check_account, check_tls
 from hearthline.switch.freeswitch.frames import Event
 from hearthline.switch.port import RegistrationChanged, SwitchError, SwitchErrorCode, Transport, Trunk
 
@@ -51,7 +51,7 @@ class Gateways:
                 f"At most {_MOST} trunks, each with a name of its own, are kept registered.",
             )
         folder = self._engine.config.gateways_folder
-        wanted = {gateway_name(trunk): trunk for trunk in trunks if trunk.register}
+        wanted = {gateway_name(trunk): trunk for trunk in trunks if trunk.register and self._can_register(trunk)}
         if folder is None:
             if wanted:
                 raise SwitchError(
@@ -73,6 +73,17 @@ class Gateways:
         for name in wanted:
             self._engine.spawn(self._look(name), "a registration")
 
+    def _can_register(self, trunk: Trunk) -> bool:
+        """One that cannot be is told as refused; the others are not kept waiting for it."""
+        config = self._engine.config
+        try:
+            check_account(trunk)
+            check_tls(trunk, spoken=config.tls, verified=config.tls_verify)
+        except SwitchError as error:
+            self._engine.emit(RegistrationChanged(trunk.name, time.time(), False, error.message.rstrip(".")))
+            return False
+        return True
+
     def changed(self, event: Event) -> None:
         """FreeSWITCH tells of a gateway's state."""
         self._tell(event.get("Gateway", ""), event.get("State", ""), event.get("Status", ""), event.get("Phrase", ""))
@@ -88,7 +99,16 @@ class Gateways:
         if status == _NO_CHALLENGE_MET:
             status, phrase = "401 or 407:", "the user name or password is refused"
         said = "" if registered else " ".join(word for word in (status, phrase) if word) or "no answer came"
-        self._engine.emit(RegistrationChanged(trunk.name, time.time(), registered, said))
+        if not registered and trunk.transport is Transport.TLS:
+            self._engine.spawn(self._say_why(name, trunk, said), "why a registration failed")
+        else:
+            self._engine.emit(RegistrationChanged(trunk.name, time.time(), registered, said))
+
+    async def _say_why(self, name: str, trunk: Trunk, said: str) -> None:
+        """FreeSWITCH does not tell a certificate that it refuses from a provider that is away; who tries it, learns it."""
+        said = await self._engine.why_silent(trunk) or said
+        if self._kept.get(name) is trunk and self._told.get(name) is False:
+            self._engine.emit(RegistrationChanged(trunk.name, time.time(), False, said))
 
     async def _look(self, name: str) -> None:
         """A gateway that stands already says nothing by itself."""
@@ -133,7 +153,6 @@ def gateway_xml(name: str, trunk: Trunk) -> str:
         "context": "refused",
         **({"contact-params": f"transport={trunk.transport}"} if trunk.transport is not Transport.UDP else {}),
     }
-    check_account(trunk)
     lines = [f"<param name={quoteattr(key)} value={quoteattr(value)}/>" for key, value in values.items()]
     return "\n".join([f"<gateway name={quoteattr(name)}>", *lines, "</gateway>", ""])
 

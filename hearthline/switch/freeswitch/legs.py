@@ -6,7 +6,17 @@ import time
 from dataclasses import dataclass, field
 
 from hearthline.switch.freeswitch.meter import Meter
-from hearthline.switch.port import LegId, LegKind, LegSnapshot, LegState, ListenMode, MediaStats, ParkSound, Party
+from hearthline.switch.port import (
+    LegId,
+    LegKind,
+    LegSnapshot,
+    LegState,
+    ListenMode,
+    MediaStats,
+    ParkSound,
+    Party,
+    Trunk,
+)
 
 
 @dataclass(slots=True, eq=False)
@@ -48,6 +58,7 @@ class Leg:
     meter: Meter | None = None
     rtp: Rtp = field(default_factory=Rtp)
     max_duration_s: int = 0
+    trunk: Trunk | None = None  # that it was rung through, by this process
     # (cause, party) that we ask for; the channel's own cause counts otherwise
     asked_to_end: tuple[int, Party] | None = None
     give_up_at: float = 0.0  # monotonic: when ringing, connecting or the longest duration is over; 0: never

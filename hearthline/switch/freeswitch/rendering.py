@@ -11,6 +11,7 @@ import os
 import re
 import secrets
 import shutil
+import ssl
 import wave
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,6 +31,12 @@ _KEY = re.compile(r"[A-Za-z0-9_-]{16,128}")
 _HOST = re.compile(r"[A-Za-z0-9._:-]{1,255}|auto-nat|stun:[A-Za-z0-9.:-]{1,200}")
 _REALM = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _PLACES = ("/usr/bin/freeswitch", "/usr/local/freeswitch/bin/freeswitch", "/opt/freeswitch/bin/freeswitch")
+_AUTHORITIES = (  # Debian and Arch, Fedora, Alpine and openSUSE
+    "/etc/ssl/certs/ca-certificates.crt",
+    "/etc/pki/tls/certs/ca-bundle.crt",
+    "/etc/ssl/cert.pem",
+    "/etc/ssl/ca-bundle.pem",
+)
 _LEVELS = {"debug": 7, "info": 6, "notice": 5, "warning": 4, "err": 3}
 
 
@@ -101,6 +108,8 @@ def render(config: NodeConfig, folder: Path) -> Path:
     certificate = folder / "certificates" / "dtls-srtp.pem"
     if not certificate.exists():
         _write_private(certificate, make_certificate())
+    if config.tls_port:
+        _write_tls(certificate.parent, certificate.read_text(), verify=config.tls_verify)
     phones = PHONES_TEMPLATE.read_text() if config.phones_port else ""
     text = TEMPLATE.read_text().replace("@PHONES_PROFILE@\n", phones)
     values = _values(config, folder, music)
@@ -160,7 +169,7 @@ def _values(config: NodeConfig, folder: Path, music: Path) -> dict[str, str]:
         "SIP_PORT": str(config.sip_port),
         "TLS": "true" if config.tls_port else "false",
         "TLS_PORT": str(config.tls_port or 5061),
-        "TLS_VERIFY": "out" if config.tls_verify else "none",
+        "TLS_VERIFY": "subjects_out" if config.tls_verify else "none",
         "CERTIFICATES": str(folder / "certificates"),
         "CONSENT_MS": str(1000 * config.consent_s),
         "CONNECT_S": str(config.connect_s + 5),  # call control is quicker; this is for when it is dead
@@ -174,6 +183,28 @@ def _write_private(path: Path, text: str) -> None:
     with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
         file.write(text)
     part.replace(path)
+
+
+def _write_tls(folder: Path, own: str, *, verify: bool) -> None:
+    """What FreeSWITCH shows to providers, and whose signatures it believes: it does not look for the machine's by itself."""
+    _write_private(folder / "agent.pem", own)
+    authorities = folder / "cafile.pem"
+    authorities.unlink(missing_ok=True)
+    if verify:
+        _write_private(authorities, machine_authorities().read_text())
+
+
+def machine_authorities() -> Path:
+    """The certificates that this machine trusts, as one file: SSL_CERT_FILE, or where distributions keep them. RenderError."""
+    named = os.environ.get("SSL_CERT_FILE")
+    usual = ssl.get_default_verify_paths().cafile
+    for place in [named] if named else [usual, *_AUTHORITIES]:
+        if place and os.access(place, os.R_OK):
+            return Path(place)
+    raise RenderError(
+        "This machine has no file of trusted certificates, which TLS to trunks is checked by: "
+        "install ca-certificates, or name one in SSL_CERT_FILE."
+    )
 
 
 def _write_music(path: Path) -> None:
