@@ -185,6 +185,7 @@ def as_port(row: models.Trunk) -> port.Trunk:
         register=row.register,
         number_format=row.number_format,
         max_channels=row.max_channels,
+        max_calls_per_s=row.max_calls_per_s,
         tls_verify=row.tls_verify,
     )
 

@@ -98,6 +98,7 @@ class Trunk:
     register: bool = False
     number_format: str = "+{e164}"  # the user part of the Request-URI; `{e164}` is the number without its plus
     max_channels: int = 0  # 0: no limit here
+    max_calls_per_s: int = 0  # 0: no limit here; the embedded engine leaves it to call control, which shares its fate
     tls_verify: bool = True
 
 

@@ -171,6 +171,22 @@ async def test_two_trunks_of_one_name_are_refused_and_nothing_changes(town: Town
     assert not provider.registered("third")
 
 
+async def test_a_trunk_that_is_full_is_refused_at_once(town: Town, provider: Provider) -> None:
+    narrow = provider.trunk("line", name=f"narrow {uuid.uuid4().hex}", max_channels=1)
+    first = await ring(town, narrow, "+79160000180")
+    await town.told.wait(LegRinging, first)
+    with pytest.raises(SwitchError) as error:
+        await ring(town, narrow, "+79160000180")
+    assert error.value.code is SwitchErrorCode.OVERLOADED
+    assert [leg.leg for leg in await town.switch.legs()] == [first]
+    await town.switch.hang_up(first)
+    await town.told.wait(LegHungUp, first)
+    second = await ring(town, narrow, "+79160000180")
+    await town.told.wait(LegRinging, second)
+    await town.switch.hang_up(second)
+    await town.told.wait(LegHungUp, second)
+
+
 async def test_a_provider_that_says_nothing_at_all_is_given_up_soon(town: Town) -> None:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as deaf:
         deaf.bind(("127.0.0.1", 0))

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from hearthline.switch.embedded.sip.causes import NETWORK_OUT_OF_ORDER, TIMER_EXPIRY
-from hearthline.switch.freeswitch import phones
+from hearthline.switch.freeswitch import dialling, phones
 from hearthline.switch.freeswitch.arrangement import leave
 from hearthline.switch.freeswitch.endings import ending_of
 from hearthline.switch.freeswitch.frames import Event
@@ -173,6 +173,8 @@ class ChannelEvents:
     # --- the end ------------------------------------------------------------------------------------------------------
 
     def _hung_up(self, leg: Leg, event: Event) -> None:
+        if dialling.is_too_soon(event) and self._engine.ringing.again(leg):
+            return
         cause, by, status = ending_of(event)
         if leg.kind is LegKind.BROWSER and leg.state is LegState.NEW and by is Party.SWITCH:
             cause = TIMER_EXPIRY  # it never came
@@ -198,7 +200,7 @@ class ChannelEvents:
             return
         silent = leg.state is LegState.NEW and cause == TIMER_EXPIRY and by is Party.SWITCH
         if silent and leg.trunk is not None and leg.trunk.transport is Transport.TLS:
-            engine.spawn(engine.log_why_silent(leg.trunk), "why a provider is silent")
+            engine.spawn(engine.ringing.log_why_silent(leg.trunk), "why a provider is silent")
         listeners = [one for one in engine.legs_here.values() if one.listens_to is leg]
         others = leave(leg)
         engine.forget(leg)

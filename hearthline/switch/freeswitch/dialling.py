@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Mapping
 
 from hearthline.switch.embedded.sip.addresses import SipUri, sip_uri
 from hearthline.switch.embedded.sip.errors import BadMessageError
+from hearthline.switch.freeswitch.frames import Event
 from hearthline.switch.freeswitch.line_port import pack_tags
 from hearthline.switch.port import Destination, LegId, SwitchError, SwitchErrorCode, Transport, Trunk
 
 PROFILE = "external"
+NO_CHANNEL, TOO_SOON = "NORMAL_CIRCUIT_CONGESTION", "SWITCH_CONGESTION"  # of a trunk's limits, kept by FreeSWITCH
 
 _DIAL = re.compile(r"[A-Za-z0-9@:;=.+_~%*#!-]{1,512}")  # nothing that parts or decorates a dial string
 _LITERAL = re.compile(r"[A-Za-z0-9@:;=.+_~*#!/-]*")
@@ -49,6 +52,27 @@ def from_uri(caller_id: str, trunk: Trunk | None, host: str, port: int) -> str:
     if trunk.number_format == "{e164}":
         user = user.lstrip("+")
     return sip_uri(user, trunk.from_domain or trunk.host, None if trunk.from_domain else trunk.port)
+
+
+def limit_id(trunk: Trunk) -> str:
+    """What FreeSWITCH counts a trunk's calls by."""
+    return "trunk-" + hashlib.sha256(trunk.name.encode()).hexdigest()[:16]
+
+
+def _limits(trunk: Trunk) -> dict[str, str]:
+    """Applications that run before the INVITE goes out: FreeSWITCH counts by itself, and ends a call that is one too many."""
+    values: dict[str, str] = {}
+    if trunk.max_channels:
+        values["execute_on_originate_1"] = f"limit hash trunks {limit_id(trunk)} {trunk.max_channels} !{NO_CHANNEL}"
+    if trunk.max_calls_per_s:
+        values["execute_on_originate_2"] = f"limit hash rates {limit_id(trunk)} {trunk.max_calls_per_s}/1 !{TOO_SOON}"
+    # else a channel that is moved (to a bridge, to music) would be counted no more
+    return {**values, "limit_ignore_transfer": "true"} if values else values
+
+
+def is_too_soon(event: Event) -> bool:
+    """Of a channel's end: its trunk has begun as many calls in this second as it may, and no INVITE went out."""
+    return event.get("Hangup-Cause") == TOO_SOON and not event.get("variable_sip_network_ip")
 
 
 def variables(values: Mapping[str, str]) -> str:
@@ -124,6 +148,8 @@ def originate(
         "api_on_answer_1": f"sched_del {leg}",
         "api_on_answer_2": f"sched_hangup +{guard_s} {leg} allotted_timeout",
     }
+    if trunk is not None:
+        values |= _limits(trunk)
     if trunk is not None and trunk.username:
         check_account(trunk)
         values |= {

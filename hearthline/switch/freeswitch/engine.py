@@ -32,6 +32,7 @@ from hearthline.switch.freeswitch.phones import Phones
 from hearthline.switch.freeswitch.probe import Probe
 from hearthline.switch.freeswitch.recording import Recordings
 from hearthline.switch.freeswitch.recovery import adopt_channels
+from hearthline.switch.freeswitch.ringing import Ringing
 from hearthline.switch.freeswitch.watching import Watch
 from hearthline.switch.port import (
     Destination,
@@ -91,6 +92,7 @@ class FreeswitchSwitch:
         self.recordings = Recordings(self)
         self.gateways = Gateways(self)
         self.phones = Phones(self)
+        self.ringing = Ringing(self)
         self.watch = Watch(self)
         self._lines = LinePort(config.lines_host, config.lines_port, config.lines_key)
         self.probe = Probe(self._lines, self.socket.api, config.lines_host)
@@ -99,7 +101,6 @@ class FreeswitchSwitch:
         self._sounds = SoundCache()
         self._core = ""  # FreeSWITCH's id of its process
         self._lost = False
-        self._tried: set[str] = set()  # trunks that are being tried because they said nothing
         self._tasks: set[asyncio.Task[None]] = set()
 
     def start(self) -> None:
@@ -136,6 +137,7 @@ class FreeswitchSwitch:
         if self._lost:
             self._lost = False
             self.emit(NodeBack(time.time(), same_process=same))
+        await self.ringing.learn()
         await adopt_channels(self)
         await self.phones.learn()
 
@@ -181,6 +183,10 @@ class FreeswitchSwitch:
         if leg.asked_to_end is not None:
             cause, by = leg.asked_to_end
         self._channel_events.ended(leg, time.time(), cause, by)
+
+    def ended_without_channel(self, leg: Leg, reason: str) -> None:
+        """FreeSWITCH made no channel of a call; `reason` is its cause's name."""
+        self._channel_events.end_without_channel(leg, reason)
 
     def _drop(self, leg: Leg) -> None:
         """The leg never came to be: its name may be used again."""
@@ -291,16 +297,18 @@ class FreeswitchSwitch:
             longest_s=made.max_duration_s,
             tags=tags,
         )
+        made.command = line
         self._add(made)
         try:
+            if trunk is not None:
+                await self.ringing.require_channel(trunk)
             await self._resolve(uri, trunk)
             made.give_up_at = time.monotonic() + timeout_s
-            job = await self.socket.begin(line)
+            await self.ringing.begin(made)
         except BaseException as error:
             if not (isinstance(error, SwitchError) and error.code is SwitchErrorCode.UNREACHABLE):
                 self._drop(made)
             raise
-        self.spawn(self._originated(made, job), "originate")
         if made.asked_to_end is not None:  # hung up while the name was being looked up
             await self.kill(made)
 
@@ -312,17 +320,6 @@ class FreeswitchSwitch:
             )
         except UnknownHostError as error:
             raise SwitchError(SwitchErrorCode.FAILED, str(error)) from None
-
-    async def _originated(self, leg: Leg, job: asyncio.Future[str]) -> None:
-        """An `originate` that made no channel has no event that tells of its end."""
-        try:
-            reply = await job
-        except SwitchError:
-            return  # the connection is lost: what became of the call is seen when it is back
-        if reply.startswith("-ERR"):
-            await asyncio.sleep(1.0)
-            if leg.state is not LegState.GONE:
-                self._channel_events.end_without_channel(leg, reply.partition(" ")[2])
 
     @port_errors
     async def hang_up(self, leg: LegId, cause: int = 16) -> None:
@@ -433,25 +430,6 @@ class FreeswitchSwitch:
             return await agent.check_trunk(trunk, timeout_s=timeout_s)
         finally:
             await agent.close()
-
-    async def why_silent(self, trunk: Trunk) -> str:
-        """A clause on what is wrong with a provider that FreeSWITCH gets nothing from, by trying it; empty: it answers."""
-        try:
-            await self.test_trunk(trunk)
-        except SwitchError as error:
-            return error.message.rstrip(".")
-        return ""
-
-    async def log_why_silent(self, trunk: Trunk) -> None:
-        """FreeSWITCH tells a certificate that it refuses by its silence, like a provider that is away."""
-        if trunk.name not in self._tried:
-            self._tried.add(trunk.name)
-            try:
-                why = await self.why_silent(trunk)
-            finally:
-                self._tried.discard(trunk.name)
-            if why:
-                log.warning("freeswitch: trunk %s: %s", trunk.name, why)
 
     @port_errors
     async def keep_registered(self, trunks: Sequence[Trunk]) -> None:

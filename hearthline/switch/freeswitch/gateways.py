@@ -106,7 +106,7 @@ class Gateways:
 
     async def _say_why(self, name: str, trunk: Trunk, said: str) -> None:
         """FreeSWITCH does not tell a certificate that it refuses from a provider that is away; who tries it, learns it."""
-        said = await self._engine.why_silent(trunk) or said
+        said = await self._engine.ringing.why_silent(trunk) or said
         if self._kept.get(name) is trunk and self._told.get(name) is False:
             self._engine.emit(RegistrationChanged(trunk.name, time.time(), False, said))
 

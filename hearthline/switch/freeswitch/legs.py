@@ -58,6 +58,8 @@ class Leg:
     meter: Meter | None = None
     rtp: Rtp = field(default_factory=Rtp)
     max_duration_s: int = 0
+    command: str = ""  # that rang it
+    tries: int = 1  # of that command: more when its trunk began too many calls in that second
     trunk: Trunk | None = None  # that it was rung through, by this process
     # (cause, party) that we ask for; the channel's own cause counts otherwise
     asked_to_end: tuple[int, Party] | None = None
