@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from hearthline.configuration import Configuration
 from hearthline.switch.embedded.client import EmbeddedClient
+from hearthline.switch.embedded.config import EngineConfig
+from hearthline.switch.embedded.engine import EmbeddedSwitch
 from hearthline.switch.freeswitch.config import FreeswitchConfig
 from hearthline.switch.freeswitch.engine import FreeswitchSwitch
 
@@ -13,6 +17,15 @@ def configured_switch(configuration: Configuration) -> EmbeddedClient | Freeswit
     if configuration.switch == "embedded":
         return EmbeddedClient(configuration.engine_socket)
     return FreeswitchSwitch(freeswitch_config(configuration))
+
+
+def trial_switch(configuration: Configuration) -> EmbeddedSwitch | FreeswitchSwitch:
+    """For a trial call with this node's engine, not started yet, without disturbing the calls that are up: an embedded engine
+    of its own, on ports of its own; or a guest at FreeSWITCH."""
+    if configuration.switch == "embedded":
+        return EmbeddedSwitch(EngineConfig(sip_bind=configuration.sip_bind, sip_advertise=configuration.sip_advertise))
+    config = freeswitch_config(configuration)
+    return FreeswitchSwitch(replace(config, guest=True, phones_folder=None, gateways_folder=None))
 
 
 def freeswitch_config(configuration: Configuration) -> FreeswitchConfig:

@@ -15,8 +15,7 @@ from hearthline.doctor.finding import Finding, State
 from hearthline.ledger.models import TariffRow
 from hearthline.lib.addresses import is_loopback
 from hearthline.people.models import Role, User
-from hearthline.switch.embedded.engine import EmbeddedSwitch
-from hearthline.switch.port import SwitchError
+from hearthline.switch.port import Switch, SwitchError
 
 
 def look_at_database() -> Finding:
@@ -57,7 +56,7 @@ def look_at_data(configuration: Configuration) -> Iterator[Finding]:
         )
 
 
-async def look_at_trunks(configuration: Configuration, switch: EmbeddedSwitch, rows: Sequence[Trunk]) -> list[Finding]:
+async def look_at_trunks(configuration: Configuration, switch: Switch, rows: Sequence[Trunk]) -> list[Finding]:
     """Each trunk in use is asked whether it takes our password."""
     if not rows:
         remedy = (

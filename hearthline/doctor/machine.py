@@ -25,6 +25,7 @@ def look_at_machine(configuration: Configuration) -> Iterator[Finding]:
     yield from _pages(configuration)
     yield from _media(configuration)
     yield _sip(configuration)
+    yield from _phones(configuration)
     yield clock_finding()
     yield _disk(configuration)
     yield _built()
@@ -70,21 +71,23 @@ def _pages(configuration: Configuration) -> Iterator[Finding]:
 def _media(configuration: Configuration) -> Iterator[Finding]:
     told = configuration.media_advertise or configuration.media_bind
     port = configuration.media_port
+    own = configuration.switch == "embedded"
+    ports = f"UDP port {port}" if own else "UDP ports {}-{}".format(*configuration.rtp_ports)
     if all(is_loopback(address) for address in told):
         yield Finding(
             "browser audio",
             State.NOTE if is_loopback(urlsplit(configuration.public_url).hostname or "") else State.MISSING,
             f"Browsers are told {', '.join(told)}: only those on this machine will hear anything.",
             f"Set HEARTHLINE_MEDIA_BIND to an address of this machine and, behind NAT, HEARTHLINE_MEDIA_ADVERTISE to the one "
-            f"that operators reach; let UDP port {port} through the firewall.",
+            f"that operators reach; let {ports} through the firewall.",
         )
     else:
         yield Finding(
             "browser audio",
             State.GOOD,
-            f"Browsers send audio to {', '.join(told)}, UDP port {port}; the firewall must let it in.",
+            f"Browsers send audio to {', '.join(told)}, {ports}; the firewall must let that in.",
         )
-    for address in configuration.media_bind:
+    for address in configuration.media_bind if own else ():
         if reason := _why_not_bound(address, port, socket.SOCK_DGRAM):
             yield Finding(
                 "browser audio",
@@ -110,6 +113,34 @@ def _sip(configuration: Configuration) -> Finding:
         State.GOOD,
         f"SIP and audio use {address}, UDP ports {low}-{high}; the firewall must let them in.",
     )
+
+
+def _phones(configuration: Configuration) -> Iterator[Finding]:
+    """Where people's SIP phones register."""
+    if not configuration.phones_register:
+        return
+    own = configuration.switch == "embedded"
+    port = configuration.sip_port if own else configuration.freeswitch_phones_port
+    if own and not port:
+        yield Finding(
+            "SIP phones",
+            State.MISSING,
+            f"They are told to register at {configuration.phones_server}, and the SIP port is another at each start.",
+            "Set HEARTHLINE_SIP_PORT to the port that they are told.",
+        )
+    elif not own and configuration.freeswitch_phones is None:
+        yield Finding(
+            "SIP phones",
+            State.MISSING,
+            "FreeSWITCH is not given their accounts: none can register.",
+            "Set HEARTHLINE_FREESWITCH_PHONES to the folder `phones` beside FreeSWITCH's configuration.",
+        )
+    else:
+        yield Finding(
+            "SIP phones",
+            State.GOOD,
+            f"They register at {configuration.phones_server}: port {port} of {configuration.sip_bind} here, UDP and TCP.",
+        )
 
 
 def clock_finding() -> Finding:
@@ -181,7 +212,7 @@ def parts(configuration: Configuration) -> Iterator[Finding]:
     if not running:
         yield Finding("exchange", State.NOTE, "It is not running on this data folder.", "Start it: hearthline up")
         return
-    for name in ("engine", "web", "worker"):
+    for name in ("engine", "web", "worker") if configuration.switch == "embedded" else ("web", "worker"):
         if name in running and _alive(running[name]):
             yield Finding(name, State.GOOD, f"Runs as process {running[name]}.")
         else:

@@ -10,13 +10,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 from hearthline.lib.ids import new_id
-from hearthline.switch.embedded.engine import EmbeddedSwitch
 from hearthline.switch.port import (
     Destination,
     LegAnswered,
     LegEarlyMedia,
     LegHungUp,
     LegRinging,
+    Switch,
     SwitchError,
     SwitchEvent,
     Trunk,
@@ -40,7 +40,7 @@ CAUSES = {
 
 
 async def trial_call(
-    switch: EmbeddedSwitch, trunk: Trunk, number: str, caller_id: str, sound: Path, say: Callable[[str], None]
+    switch: Switch, trunk: Trunk, number: str, caller_id: str, sound: Path, say: Callable[[str], None]
 ) -> bool:
     """Ring, play a melody for some seconds, hang up; True when it was answered and audio came back."""
     write_melody(sound)

@@ -6,6 +6,7 @@ import asyncio
 import dataclasses
 from collections.abc import Callable, Iterable, Sequence
 
+from hearthline.callcontrol.switch_choice import trial_switch
 from hearthline.callcontrol.trunks import as_port
 from hearthline.calls.models import Trunk
 from hearthline.configuration import Configuration
@@ -16,7 +17,10 @@ from hearthline.doctor.trial import trial_call
 from hearthline.lib.phone import PhoneNumberError, masked, parse_phone
 from hearthline.switch.embedded.config import EngineConfig
 from hearthline.switch.embedded.engine import EmbeddedSwitch
-from hearthline.switch.port import SwitchError
+from hearthline.switch.freeswitch.engine import FreeswitchSwitch
+from hearthline.switch.port import Switch, SwitchError
+
+FREESWITCH_WAIT_S = 5.0
 
 Say = Callable[[str], None]
 
@@ -54,7 +58,9 @@ def try_trunk(configuration: Configuration, row: Trunk) -> tuple[bool, str]:
     """Whether the provider takes the account, and one sentence on what it said."""
 
     async def ask() -> str:
-        switch = EmbeddedSwitch(_engine(configuration))
+        switch = EmbeddedSwitch(
+            EngineConfig(sip_bind=configuration.sip_bind, sip_advertise=configuration.sip_advertise)
+        )
         await switch.start()
         try:
             return await switch.test_trunk(as_port(row))
@@ -67,11 +73,6 @@ def try_trunk(configuration: Configuration, row: Trunk) -> tuple[bool, str]:
         return False, error.message
     except OSError as error:
         return False, f"{configuration.sip_bind} cannot be used: {error.strerror}. Set HEARTHLINE_SIP_BIND."
-
-
-def _engine(configuration: Configuration) -> EngineConfig:
-    """On ports of its own, so that an engine that is at work is not disturbed."""
-    return EngineConfig(sip_bind=configuration.sip_bind, sip_advertise=configuration.sip_advertise)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -90,24 +91,44 @@ async def _with_switch(
     tell: Callable[[Iterable[Finding]], None],
     say: Say,
 ) -> bool:
-    switch = EmbeddedSwitch(_engine(configuration))
-    try:
-        await switch.start()
-    except OSError as error:
-        sentence = f"{configuration.sip_bind} cannot be used: {error.strerror}."
-        remedy = "Set HEARTHLINE_SIP_BIND to an address of this machine."
-        tell([Finding("telephone side", State.MISSING, sentence, remedy)])
-        return False
+    switch = trial_switch(configuration)
+    missing = await _start(switch, configuration)
+    tell(missing)
+    if missing and isinstance(switch, EmbeddedSwitch):
+        return False  # it has no address to try anything from
     try:
         tell(await look_at_trunks(configuration, switch, rows))
-        return await _call(switch, configuration, rows, wish, say) if wish.number else True
+        if not wish.number:
+            return True
+        return not missing and await _call(switch, configuration, rows, wish, say)
     finally:
         await switch.close()
 
 
-async def _call(
-    switch: EmbeddedSwitch, configuration: Configuration, rows: Sequence[Trunk], wish: Wish, say: Say
-) -> bool:
+async def _start(switch: EmbeddedSwitch | FreeswitchSwitch, configuration: Configuration) -> list[Finding]:
+    """What is missing for the engine to call."""
+    if isinstance(switch, EmbeddedSwitch):
+        try:
+            await switch.start()
+        except OSError as error:
+            sentence = f"{configuration.sip_bind} cannot be used: {error.strerror}."
+            remedy = "Set HEARTHLINE_SIP_BIND to an address of this machine."
+            return [Finding("telephone side", State.MISSING, sentence, remedy)]
+        return []
+    switch.start()
+    try:
+        await switch.wait_connected(FREESWITCH_WAIT_S)
+    except SwitchError as error:
+        where = f"{configuration.freeswitch_host}:{configuration.freeswitch_event_port}"
+        remedy = (
+            f"Start it with the configuration that `hearthline freeswitch-config FOLDER` wrote; its event socket is {where}, "
+            "and its password must be the one of HEARTHLINE_FREESWITCH_EVENT_PASSWORD."
+        )
+        return [Finding("FreeSWITCH", State.MISSING, error.message, remedy)]
+    return []
+
+
+async def _call(switch: Switch, configuration: Configuration, rows: Sequence[Trunk], wish: Wish, say: Say) -> bool:
     try:
         number = parse_phone(wish.number, wish.country)
     except PhoneNumberError as error:

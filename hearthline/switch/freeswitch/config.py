@@ -27,6 +27,7 @@ class FreeswitchConfig:
     phones_folder: Path | None = None  # where telephones' accounts are written; None: none can register
     phones_port: int = 5060  # where they register
     phones_realm: str = "hearthline"
+    guest: bool = False  # beside the call control that is at work: sees only its own legs, which that one does not see
     browser_codecs: tuple[str, ...] = (PCMU, PCMA, OPUS)
     connect_timeout_s: float = 30
     stalled_after_ms: int = 2000

@@ -10,9 +10,10 @@ from hearthline.switch.embedded.sip.addresses import SipUri, sip_uri
 from hearthline.switch.embedded.sip.errors import BadMessageError
 from hearthline.switch.freeswitch.frames import Event
 from hearthline.switch.freeswitch.line_port import pack_tags
-from hearthline.switch.port import Destination, LegId, SwitchError, SwitchErrorCode, Transport, Trunk
+from hearthline.switch.port import Destination, LegId, LegKind, SwitchError, SwitchErrorCode, Transport, Trunk
 
 PROFILE = "external"
+GUEST = "guest"  # kind of a guest's channels
 NO_CHANNEL, TOO_SOON = "NORMAL_CIRCUIT_CONGESTION", "SWITCH_CONGESTION"  # of a trunk's limits, kept by FreeSWITCH
 
 _DIAL = re.compile(r"[A-Za-z0-9@:;=.+_~%*#!-]{1,512}")  # nothing that parts or decorates a dial string
@@ -122,14 +123,16 @@ def originate(
     guard_s: int,
     longest_s: int,
     tags: Mapping[str, str],
+    kind: str = LegKind.PHONE,
 ) -> str:
     """The whole command. `dialled`: profile and URI, `sofia/external/sip:...`.
 
+    `kind`: what another call control takes the channel for; one that it does not know it leaves alone.
     `guard_s`: how long after the answer FreeSWITCH itself ends the call, unless it is put off.
     """
     values = {
         "origination_uuid": leg,
-        "hl_kind": "phone",
+        "hl_kind": kind,
         "hl_longest": str(longest_s),
         "hl_tags": pack_tags(tags),
         "originate_timeout": str(timeout_s + 5),  # call control is exact; this is for when it is dead

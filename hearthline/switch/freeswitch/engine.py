@@ -107,7 +107,8 @@ class FreeswitchSwitch:
         """Begin to connect, on the running loop."""
         self.socket.start()
         self.watch.start()
-        self.spawn(self.probe.run(), "probe")
+        if not self.config.guest:
+            self.spawn(self.probe.run(), "probe")
 
     async def wait_connected(self, timeout_s: float = 10.0) -> None:
         """SwitchError(UNREACHABLE) when FreeSWITCH does not answer in time."""
@@ -296,6 +297,7 @@ class FreeswitchSwitch:
             guard_s=guard_s,
             longest_s=made.max_duration_s,
             tags=tags,
+            kind=dialling.GUEST if self.config.guest else LegKind.PHONE,
         )
         made.command = line
         self._add(made)

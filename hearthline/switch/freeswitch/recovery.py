@@ -33,7 +33,7 @@ async def adopt_channels(engine: FreeswitchSwitch) -> None:
         raise SwitchError(SwitchErrorCode.FAILED, "FreeSWITCH does not tell its channels.") from None
     places: dict[Leg, str] = {}
     for channel in channels - set(engine.legs_here):
-        if channel in engine.gone:
+        if channel in engine.gone or engine.config.guest:
             continue
         fields = parse_fields(await engine.socket.api(f"uuid_dump {channel}"))
         leg = _adopt(engine, channel, fields)
