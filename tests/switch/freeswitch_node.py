@@ -31,7 +31,7 @@ def freeswitch_program() -> str:
 class FreeswitchNode:
     """One FreeSWITCH below `folder`."""
 
-    def __init__(self, program: str, folder: Path, *, tls: bool = False) -> None:
+    def __init__(self, program: str, folder: Path, *, tls: bool = False, phones: bool = True) -> None:
         self.program = program
         self.folder = folder
         self.process: subprocess.Popen[bytes] | None = None
@@ -41,7 +41,7 @@ class FreeswitchNode:
             event_port=free_port(),
             lines_port=free_port(),
             sip_port=free_port(),
-            phones_port=free_port(),
+            phones_port=free_port() if phones else 0,
             tls_port=free_port() if tls else 0,
             rtp_ports=RTP_PORTS,
             consent_s=2,
@@ -103,8 +103,8 @@ def _listens(port: int) -> bool:
 
 
 @contextmanager
-def freeswitch_node(folder: Path, *, tls: bool = False) -> Iterator[FreeswitchNode]:
-    node = FreeswitchNode(freeswitch_program(), folder, tls=tls)
+def freeswitch_node(folder: Path, *, tls: bool = False, phones: bool = True) -> Iterator[FreeswitchNode]:
+    node = FreeswitchNode(freeswitch_program(), folder, tls=tls, phones=phones)
     node.start()
     try:
         yield node

@@ -125,6 +125,22 @@ async def test_a_telephone_registers_is_rung_and_talks(
         assert error.value.code is SwitchErrorCode.NOT_REGISTERED
 
 
+async def test_a_telephone_that_registers_over_tcp_is_rung_over_it(
+    town: Town, registrar: Registrar, tmp_path: Path, name: str
+) -> None:
+    browser = await town.browser(440)
+    await town.switch.accept_phones([account(name)])
+    with OwnPhone(tmp_path, name, registrar, tone_hz=659, password=PASSWORD, transport="tcp") as phone:
+        await town.told.wait(PhoneRegistered)
+        leg = await ring(town, name)
+        await town.told.wait(LegAnswered, leg)
+        await town.switch.connect([browser.leg, leg])
+        await hears(browser, 659, unheard=[440])
+        await town.switch.hang_up(leg)
+        await town.told.wait(LegHungUp, leg)
+        await asyncio.to_thread(phone.wait_closed)
+
+
 async def test_a_wrong_password_is_refused_and_guessing_is_ended(town: Town, registrar: Registrar, name: str) -> None:
     await town.switch.accept_phones([account(name)])
     with Handset(name, registrar, host=an_address()) as guesser, Handset(name, registrar) as phone:

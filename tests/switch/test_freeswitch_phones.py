@@ -20,7 +20,7 @@ from hearthline.switch.port import (
 )
 from tests.switch.freeswitch_node import FreeswitchNode
 from tests.switch.parties import Told
-from tests.switch.test_contract_phones import PASSWORD, account
+from tests.switch.test_contract_phones import PASSWORD, account, an_address
 from tests.testbed.handset import Handset
 from tests.testbed.phone import Registrar
 
@@ -104,6 +104,19 @@ async def test_its_credentials_open_no_other_port(
         assert (await phone.call(f"sip:+79161234567@127.0.0.1:{trunks}", PASSWORD)).status == 403
     assert await freeswitch.registered_phones() == []
     assert "0 total" in await freeswitch.socket.api("show channels like external")
+    await freeswitch.accept_phones([])
+
+
+async def test_a_wrong_name_and_a_wrong_password_are_answered_alike(
+    freeswitch: FreeswitchSwitch, registrar: Registrar, name: str
+) -> None:
+    await freeswitch.accept_phones([account(name)])
+    host = an_address()
+    with Handset(name, registrar, host=host) as known, Handset(f"x{name}", registrar, host=host) as unknown:
+        answers = [await known.register("wrong"), await unknown.register("wrong")]
+    assert [answer.status for answer in answers] == [403, 403]
+    shapes = [[field.lower() for field, _ in answer.headers] for answer in answers]
+    assert shapes[0] == shapes[1]
     await freeswitch.accept_phones([])
 
 

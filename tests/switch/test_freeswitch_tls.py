@@ -20,6 +20,7 @@ from hearthline.switch.port import (
     LegAnswered,
     LegHungUp,
     Party,
+    PhoneAccount,
     RegistrationChanged,
     SwitchError,
     SwitchErrorCode,
@@ -62,7 +63,7 @@ def node(tmp_path_factory: pytest.TempPathFactory, certificates: Certificates) -
     bundle.write_text(certificates.trusted.read_text() + certificates.misnamed.read_text())
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SSL_CERT_FILE", str(bundle))
-        with freeswitch_node(tmp_path_factory.mktemp("freeswitch-tls"), tls=True) as node:
+        with freeswitch_node(tmp_path_factory.mktemp("freeswitch-tls"), tls=True, phones=False) as node:
             yield node
 
 
@@ -154,6 +155,13 @@ async def test_a_trunk_that_is_not_to_be_verified_is_refused_in_words(
         await town.switch.keep_registered([trunk(phone, tls_verify=False, register=True)])
         assert "verifies" in (await town.told.wait(RegistrationChanged)).said
         assert phone.calls == []
+
+
+async def test_without_a_port_for_telephones_the_rest_works_and_it_is_said(town: Town) -> None:
+    await town.switch.accept_phones([])
+    with pytest.raises(SwitchError, match="no port for telephones"):
+        await town.switch.accept_phones([PhoneAccount("anna", "hearthline", "0" * 32)])
+    assert await town.switch.registered_phones() == []
 
 
 async def test_without_tls_a_tls_trunk_is_refused_in_words(freeswitch: FreeswitchSwitch) -> None:

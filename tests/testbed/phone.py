@@ -210,13 +210,14 @@ class OwnPhone(Phone):
 
     password: str = ""
     every_s: int = 60
+    transport: str = "udp"  # or tcp
 
     def __enter__(self) -> OwnPhone:
         super().__enter__()
         return self
 
     def _account(self) -> str:
-        address = f"<sip:{self.number}@{self.provider.host}:{self.provider.port}>"
+        address = f"<sip:{self.number}@{self.provider.host}:{self.provider.port};transport={self.transport}>"
         return f"{address};auth_pass={self.password};regint={self.every_s}"
 
     def _connect(self) -> None:

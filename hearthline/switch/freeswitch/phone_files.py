@@ -65,19 +65,14 @@ def _network(host: str) -> str:
 
 def read_kept(folder: Path) -> dict[str, str]:
     """Name → HA1 of the accounts that FreeSWITCH has now."""
-    try:
-        return dict(_KEPT.findall((folder / ACCOUNTS).read_text()))
-    except FileNotFoundError:
-        return {}
+    path = folder / ACCOUNTS
+    return dict(_KEPT.findall(path.read_text())) if path.exists() else {}
 
 
 def write_if_new(path: Path, text: str) -> bool:
     """Whether it was another text before. The file is never seen half written; its group may read it."""
-    try:
-        if path.read_text() == text:
-            return False
-    except FileNotFoundError:
-        pass  # the first one
+    if path.exists() and path.read_text() == text:
+        return False
     part = path.with_suffix(".part")
     part.unlink(missing_ok=True)
     with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o640), "w") as file:

@@ -40,6 +40,7 @@ log = logging.getLogger(__name__)
 PROFILE = "phones"
 EVENTS = ("sofia::register", "sofia::unregister", "sofia::expire", "sofia::register_attempt")
 
+_WAIT_S = 2.0
 _MOST_BANS = 1_000
 _BETWEEN_WRITES_S = 0.5  # of what guessers bring about
 _CONTACT_USER = re.compile(r"sips?:([A-Za-z0-9._~+*=-]{1,64})@")
@@ -60,6 +61,7 @@ class Phones:
 
     def __init__(self, engine: FreeswitchSwitch) -> None:
         self._engine = engine
+        self._served = False  # whether FreeSWITCH has the port for telephones
         self._accounts: list[PhoneAccount] | None = None  # None: nobody has said yet
         self._here: dict[str, _Place] = {}
         self._guessers = Guessers()
@@ -83,6 +85,12 @@ class Phones:
                     "No folder for telephones is set (HEARTHLINE_FREESWITCH_PHONES): none can register.",
                 )
             return
+        await self._engine.socket.wait_connected(_WAIT_S)
+        if accounts and not self._served:
+            raise SwitchError(
+                SwitchErrorCode.FAILED,
+                "FreeSWITCH has no port for telephones: write its configuration again and restart it.",
+            )
         async with self._lock:
             kept = await asyncio.to_thread(phone_files.read_kept, config.phones_folder)
             self._accounts = list(accounts)
@@ -131,11 +139,7 @@ class Phones:
         if self._engine.config.phones_folder is None:
             return
         reply = await self._engine.socket.api(f"sofia xmlstatus profile {PROFILE} reg")
-        if "<registrations>" not in reply:
-            raise SwitchError(
-                SwitchErrorCode.FAILED,
-                "FreeSWITCH has no port for telephones: write its configuration again and restart it.",
-            )
+        self._served = "<registrations>" in reply
         found: dict[str, _Place | None] = {}
         for block in reply.split("<registration>")[1:]:
             # each element is a line; what a telephone says of itself cannot begin one
