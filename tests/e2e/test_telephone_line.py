@@ -179,6 +179,13 @@ def test_a_sip_phone_of_ones_own_is_the_line(
 ) -> None:
     number = "79161230003"
     exchange.add_contact("+" + number, "Pavel")
+    work_with_a_sip_phone(play, exchange, provider, folder, number, Registrar(SIP_PORT))
+
+
+def work_with_a_sip_phone(
+    play: Playwright, exchange: Exchange, provider: Provider, folder: Path, number: str, registrar: Registrar
+) -> None:
+    """Make an account, register with it, open the line, call the contact, write the result."""
     with (
         Phone(folder, number, provider, tone_hz=CONTACT_HZ, answer_after=0.5) as contact,
         person(play, exchange) as operator,
@@ -190,7 +197,7 @@ def test_a_sip_phone_of_ones_own_is_the_line(
         operator.sees("main", "shown this once")
         _server, name, password = operator.page.locator("dd code").all_inner_texts()
         with OwnPhone(
-            folder, name, Registrar(SIP_PORT), tone_hz=OPERATOR_HZ, answer_after=1.0, password=password, every_s=60
+            folder, name, registrar, tone_hz=OPERATOR_HZ, answer_after=1.0, password=password, every_s=60
         ) as own:
             wait_for(
                 lambda: exchange.rows("SELECT 1 FROM calls_ownphone WHERE registered_node_id IS NOT NULL"),
@@ -201,6 +208,7 @@ def test_a_sip_phone_of_ones_own_is_the_line(
             operator.sees("main", "Your phone is registered")
             operator.page.get_by_label("a SIP phone of my own").check()
             operator.press("Enter")
+            wait_for(lambda: exchange.rows("SELECT 1 FROM calls_ownphone WHERE kind = 'sip_phone'"), "the choice")
             operator.sees("main", "Saved.")
             operator.page.goto("/work/")
             operator.page.get_by_role("button", name=re.compile("Work on this|Go on")).first.click()
