@@ -160,7 +160,7 @@ def _exchange(folder: str, provider_port: int) -> Iterator[tuple[int, str]]:
     subprocess.run([*run, "django", "migrate", "-v0"], env=environment, check=True)
     seed = [sys.executable, "-c", _SEED, str(CALLS + WARM_UP), str(provider_port)]
     seeded = subprocess.run(seed, env=environment, check=True, stdout=subprocess.PIPE)
-    port = _free_port()
+    port = free_port()
     Path(folder, "run").mkdir(mode=0o700, exist_ok=True)
     commands = (
         [*run, "hearthline.switch.embedded", "--socket", f"{folder}/run/engine.sock"],
@@ -169,7 +169,7 @@ def _exchange(folder: str, provider_port: int) -> Iterator[tuple[int, str]]:
     )  # fmt: skip
     processes = [subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL) for command in commands]
     try:
-        _wait_for(port)
+        wait_for_port(port)
         yield port, json.loads(seeded.stdout)
     finally:
         for process in reversed(processes):
@@ -219,13 +219,13 @@ async def _patiently(page: Page, path: str, **body: Any) -> dict[str, Any]:
             await asyncio.sleep(0.2)
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
 
 
-def _wait_for(port: int) -> None:
+def wait_for_port(port: int) -> None:
     for _ in range(300):
         with suppress(OSError), socket.create_connection(("127.0.0.1", port)):
             return

@@ -8,7 +8,7 @@ import shutil
 import socket
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -66,8 +66,8 @@ def programs() -> Path:
 
 
 @contextmanager
-def running(*, durable: bool = False) -> Iterator[Server]:
-    """A server; `durable` for measurements, where a commit must cost what it costs."""
+def running(*, durable: bool = False, more: Sequence[str] = ()) -> Iterator[Server]:
+    """A server; `durable` for measurements, where a commit must cost what it costs. `more`: settings, as "name=value"."""
     found = programs()
     identity = _somebody()
     folder = Path(tempfile.mkdtemp(prefix="hearthline-postgres-"))
@@ -85,7 +85,7 @@ def running(*, durable: bool = False) -> Iterator[Server]:
             **as_somebody,
         )
         port = _free_port()
-        settings = [*_SETTINGS, f"port={port}", f"unix_socket_directories={folder}", *(() if durable else _QUICK)]
+        settings = [*_SETTINGS, f"port={port}", f"unix_socket_directories={folder}", *(() if durable else _QUICK), *more]
         command = [found / "postgres", "-D", data, *(part for s in settings for part in ("-c", s))]
         server = Server(port, found, folder, command, as_somebody)
         server.start()
