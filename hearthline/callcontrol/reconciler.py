@@ -95,7 +95,7 @@ class Reconciler:
 
     async def _end_orphans(self, legs: set[str]) -> None:
         conductor = self._conductor
-        now = {leg: self._orphans.get(leg, 0) + 1 for leg in legs if recovery.is_orphan(conductor, leg)}
+        now = {leg: self._orphans.get(leg, 0) + 1 for leg in recovery.orphans_among(conductor, legs)}
         await recovery.hang_up_orphans(conductor, {leg for leg, looks in now.items() if looks >= LOOKS_BEFORE_ACTING})
         self._orphans = now
 

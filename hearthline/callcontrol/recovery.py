@@ -14,7 +14,7 @@ from hearthline.callcontrol import lines, records, trunks
 from hearthline.callcontrol.translation import id_of, leg_of, stats_json
 from hearthline.calls import call_events as ev
 from hearthline.calls.call_state import BEFORE_ANSWER, LIVE, CallState, Phase, from_json
-from hearthline.calls.models import Attempt, LineKind
+from hearthline.calls.models import Attempt, LineKind, LineState
 from hearthline.switch import port
 
 if TYPE_CHECKING:
@@ -66,7 +66,8 @@ async def _between_trunks(conductor: Conductor, state: CallState, snapshots: dic
 async def take_up_calls(conductor: Conductor) -> int:
     """Drive the open calls of this node that nobody drives yet. Returns how many those were."""
     taken = 0
-    for attempt in await conductor.database.run(records.open_attempts, conductor.node):
+    driven = frozenset(conductor.actors)
+    for attempt in await conductor.database.run(records.open_attempts, conductor.node, driven):
         if str(attempt.pk) in conductor.actors:
             continue
         try:
@@ -88,7 +89,7 @@ async def take_up_lines(conductor: Conductor, snapshots: dict[str, port.LegSnaps
                 await conductor.phone_desk.take_up(line, snapshots.get(leg))
         elif leg in snapshots:
             conductor.line_desk.adopt(line)
-            if snapshots[leg].state is port.LegState.UP:
+            if snapshots[leg].state is port.LegState.UP and line.state == LineState.OPENING:
                 await conductor.database.run(lines.line_is_up, line.pk)
         elif old:
             conductor.line_desk.forget(leg)
@@ -147,16 +148,17 @@ def _gone(leg: str, snapshots: dict[str, port.LegSnapshot]) -> bool:
 
 async def hang_up_orphans(conductor: Conductor, legs: set[str]) -> int:
     """Hang up those of `legs` that belong to no call and no line. Returns how many."""
-    orphans = [leg for leg in legs if is_orphan(conductor, leg)]
+    orphans = orphans_among(conductor, legs)
     for leg in orphans:
         logger.warning("leg %s belongs to nobody; it is hung up", leg)
         await conductor.switch.hang_up(leg, ORPHAN_CAUSE)
     return len(orphans)
 
 
-def is_orphan(conductor: Conductor, leg: str) -> bool:
+def orphans_among(conductor: Conductor, legs: set[str]) -> list[str]:
+    known = conductor.owned_legs() | conductor.line_desk.legs()
     # a leg that is no UUID was not made by call control (a robot, a person at the switch's own console): leave it alone
-    return leg not in conductor.owned_legs() and leg not in conductor.line_desk.legs() and id_of(leg) is not None
+    return [leg for leg in legs - known if id_of(leg) is not None]
 
 
 def _failed_state(attempt: Attempt) -> CallState:
