@@ -56,6 +56,8 @@ def measure(size: Size, *, measure_s: float = MEASURE_S, settle_s: float = SETTL
         idle = around.memory()
         operators.said.tell("go")
         wait_until(lambda: _look(around)["phones"] >= FULL * size.calls, f"{size.calls} calls", within_s=RAMP_S)
+        around.node.tell("hang up")
+        around.node.hear()
         time.sleep(settle_s)
         full = around.memory()
         return _window(around, size, operators.said, measure_s, {n: (full[n] - idle[n]) // size.calls for n in full})

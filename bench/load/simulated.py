@@ -25,7 +25,7 @@ class Habits:
     busy: float = 0.1  # share
     rings_s: tuple[float, float] = (3.0, 12.0)
     talks_s: float = 120.0  # on average, exponentially
-    shortest_s: float = 12.0
+    shortest_s: float = 6.0
 
 
 @dataclass(slots=True)
@@ -46,6 +46,7 @@ class SimulatedSwitch:
         self._chance = random.Random(seed)  # noqa: S311 - a schedule, the same in every run
         self._legs: dict[str, _Leg] = {}
         self._events: asyncio.Queue[port.SwitchEvent] = asyncio.Queue()
+        self._hanging_up = False
         self.told = 0
         self.rung: dict[str, float] = {}  # leg → monotonic time at which it was asked for
 
@@ -157,9 +158,20 @@ class SimulatedSwitch:
         found.state, found.answered_at = port.LegState.UP, time.time()
         self._tell(port.LegAnswered(leg, found.answered_at))
         self._measure(leg)
-        if found.kind is port.LegKind.PHONE:
-            longer = self._chance.expovariate(1 / (self._habits.talks_s - self._habits.shortest_s))
-            self._soon(leg, self._habits.shortest_s + longer, self._hangs_up)
+        if found.kind is port.LegKind.PHONE and self._hanging_up:
+            self._hangs_up_later(leg)
+
+    def begin_to_hang_up(self) -> None:
+        """Until now every contact who answered has stayed. An exponential time has no memory, so from here on calls end and
+        begin as if it had always been so."""
+        self._hanging_up = True
+        for leg, found in self._legs.items():
+            if found.kind is port.LegKind.PHONE and found.state is port.LegState.UP:
+                self._hangs_up_later(leg)
+
+    def _hangs_up_later(self, leg: str) -> None:
+        longer = self._chance.expovariate(1 / (self._habits.talks_s - self._habits.shortest_s))
+        self._soon(leg, self._habits.shortest_s + longer, self._hangs_up)
 
     def _hangs_up(self, leg: str) -> None:
         self._end(leg, 16, port.Party.REMOTE)

@@ -1,7 +1,8 @@
 """`python -m bench.load.simulated_node HABITS`: a node's real call control in a process of its own, on the simulated switch.
 
-A line in asks for a line out: {"phones", "legs", "told" (events of the switch so far), "latest" (the bus's newest event),
-"rung" ({leg: monotonic time} since the last asking)}. It ends with its input.
+A line in asks for a line out: {"phones" (contacts that are rung or talk), "told" (events of the switch so far), "latest" (the
+bus's newest event), "rung" ({leg: monotonic time} since the last asking)}. From the line "hang up" on contacts end their calls.
+It ends with its input.
 """
 
 from __future__ import annotations
@@ -30,7 +31,9 @@ async def serve(habits: Habits) -> None:
     driving = loop.create_task(run_call_control(switch, ready=ready))
     await ready.wait()
     print(json.dumps({"ready": True}), flush=True)
-    while await reader.readline():
+    while line := await reader.readline():
+        if line == b"hang up\n":
+            switch.begin_to_hang_up()
         rung, switch.rung = switch.rung, {}
         latest = await asyncio.to_thread(bus().latest_id)
         snapshot = {"phones": switch.phones, "told": switch.told, "latest": latest, "rung": rung}
