@@ -46,7 +46,7 @@ _TICKS = os.sysconf("SC_CLK_TCK")
 
 
 def figures() -> Iterator[Figure]:
-    with tempfile.TemporaryDirectory(prefix="hl-") as folder, _engine(Path(folder)) as (pid, socket):
+    with tempfile.TemporaryDirectory(prefix="hl-") as folder, engine(Path(folder)) as (pid, socket):
         with _load(socket, CALLS, folder) as said:
             expect(said, "up")
             time.sleep(SETTLE_S)
@@ -76,7 +76,7 @@ def figures() -> Iterator[Figure]:
 
 
 @contextmanager
-def _engine(folder: Path) -> Iterator[tuple[int, Path]]:
+def engine(folder: Path) -> Iterator[tuple[int, Path]]:
     socket, settings = folder / "engine.sock", folder / "engine.json"
     settings.write_text(EngineConfig(max_legs=1000, overloaded_late_percent=100).to_json())
     command = [sys.executable, "-m", "hearthline.switch.embedded", "--socket", str(socket), "--config", str(settings)]

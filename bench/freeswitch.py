@@ -33,7 +33,7 @@ def figures() -> Iterator[Figure]:
     program = find_program()
     if program is None:
         return
-    with tempfile.TemporaryDirectory(prefix="hl-") as name, _freeswitch(program, Path(name)) as pid:
+    with tempfile.TemporaryDirectory(prefix="hl-") as name, freeswitch(program, Path(name)) as pid:
         for recorded in (False, True):
             yield _carried(Path(name), pid, recorded=recorded)
 
@@ -61,7 +61,7 @@ def _carried(folder: Path, pid: int, *, recorded: bool) -> Figure:
 
 
 @contextmanager
-def _freeswitch(program: str, folder: Path) -> Iterator[int]:
+def freeswitch(program: str, folder: Path) -> Iterator[int]:
     (folder / "meters").mkdir()
     config = NodeConfig(
         _PASSWORD, _KEY, event_port=EVENT_PORT, lines_port=LINES_PORT, sip_port=SIP_PORT, rtp_ports=RTP_PORTS
@@ -87,7 +87,7 @@ def _listens() -> bool:
         return one.connect_ex(("127.0.0.1", EVENT_PORT)) == 0
 
 
-def _client(folder: Path) -> FreeswitchSwitch:
+def client_of(folder: Path) -> FreeswitchSwitch:
     return FreeswitchSwitch(
         FreeswitchConfig(
             meter_folder=folder / "meters", event_password=_PASSWORD, lines_key=_KEY, event_port=EVENT_PORT,
@@ -99,4 +99,4 @@ def _client(folder: Path) -> FreeswitchSwitch:
 if __name__ == "__main__":
     _, _folder, _calls = sys.argv
     _recordings = tempfile.mkdtemp(dir=_folder) if int(_calls) > 0 else ""
-    asyncio.run(generate(_client(Path(_folder)), abs(int(_calls)), _recordings))
+    asyncio.run(generate(client_of(Path(_folder)), abs(int(_calls)), _recordings))

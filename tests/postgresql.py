@@ -85,7 +85,13 @@ def running(*, durable: bool = False, more: Sequence[str] = ()) -> Iterator[Serv
             **as_somebody,
         )
         port = _free_port()
-        settings = [*_SETTINGS, f"port={port}", f"unix_socket_directories={folder}", *(() if durable else _QUICK), *more]
+        settings = [
+            *_SETTINGS,
+            f"port={port}",
+            f"unix_socket_directories={folder}",
+            *(() if durable else _QUICK),
+            *more,
+        ]
         command = [found / "postgres", "-D", data, *(part for s in settings for part in ("-c", s))]
         server = Server(port, found, folder, command, as_somebody)
         server.start()

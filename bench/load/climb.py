@@ -27,10 +27,10 @@ AT_ONCE = 4  # calls that are being set up
 class Plan:
     """Calls of the first step, of each further one, and at most; a step that fails is halved once."""
 
-    first: int = 30
-    more: int = 20
+    first: int = 40
+    more: int = 30
     most: int = 190
-    settle_s: float = 1.5
+    settle_s: float = 1.0
     measure_s: float = 4.0
     codec: str = PCMU  # of the browsers
     recorded: bool = False
@@ -134,7 +134,7 @@ async def climb(client: Client, pid: int, folder: Path, plan: Plan) -> Climb:
     async with _loaded(client, folder) as (load, probe):
         await load.call(probe, probe, PCMU, recorded=plan.recorded)
         while len(load) < plan.most:
-            await load.add(plan.more if len(load) else plan.first, plan)
+            await load.add(min(plan.most - len(load), plan.more if len(load) else plan.first), plan)
             if not await _stays(found, load, probe, pid, plan):
                 await load.drop((plan.more if found.steps else plan.first) // 2)
                 await _stays(found, load, probe, pid, plan)

@@ -29,7 +29,9 @@ class Page:
 
     def __init__(self, port: int, session: str) -> None:
         self._port = port
-        self._cookies = f"Cookie: sessionid={session}; csrftoken={_TOKEN}\r\nX-CSRFToken: {_TOKEN}\r\nHost: 127.0.0.1\r\n"
+        self._cookies = (
+            f"Cookie: sessionid={session}; csrftoken={_TOKEN}\r\nX-CSRFToken: {_TOKEN}\r\nHost: 127.0.0.1\r\n"
+        )
         self._connection: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
         self.news: asyncio.Queue[tuple[str, dict[str, Any]]] = asyncio.Queue()
 

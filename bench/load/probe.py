@@ -105,9 +105,7 @@ class Look:
         return self.p99_ms <= DELAY_P99_MS and self.loss_percent <= LOSS_PERCENT and self.gap_ms <= GAP_MS
 
     def line(self) -> str:
-        return (
-            f"delay {self.median_ms:.0f} ms, p99 {self.p99_ms:.0f} ms, lost {self.loss_percent:.1f} %, gap {self.gap_ms} ms"
-        )
+        return f"delay {self.median_ms:.0f} ms, p99 {self.p99_ms:.0f} ms, lost {self.loss_percent:.1f} %, gap {self.gap_ms} ms"
 
 
 class Tap:
