@@ -32,7 +32,7 @@ LATE_MS = 60  # over the median: the ear's own buffer has played something else 
 
 def markers() -> list[bytes]:
     """Payloads, all different, each as it is after linear audio has been made of it and back."""
-    chance = random.Random(1876)  # noqa: S311 - the same noise in every run
+    chance = random.Random(1876)
     frames = []
     for _ in range(MARKERS):
         pcm = array("h", (chance.randint(-_LOUDEST, _LOUDEST) for _ in range(SAMPLES)))

@@ -43,7 +43,7 @@ class _Leg:
 class SimulatedSwitch:
     def __init__(self, habits: Habits, seed: int = 1) -> None:
         self._habits = habits
-        self._chance = random.Random(seed)  # noqa: S311 - a schedule, the same in every run
+        self._chance = random.Random(seed)
         self._legs: dict[str, _Leg] = {}
         self._events: asyncio.Queue[port.SwitchEvent] = asyncio.Queue()
         self._hanging_up = False
