@@ -19,6 +19,7 @@ from hearthline.switch.freeswitch.rendering import find_program
 FIELD_MANUAL = 50  # operators a server, as the field publishes for dialling by hand; 25 for predictive dialling
 PLAN = Plan()
 OPUS_CALLS = 30
+FULL_PERCENT = 90.0  # of a core, or of the machine
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +76,7 @@ def figures_of(found: Carried) -> Iterator[Figure]:
     if found.most >= FIELD_MANUAL:
         yield Figure(
             f"{name}: calls, probe in bounds", f"{found.here}", f"at least {FIELD_MANUAL} a server",
-            found.here >= FIELD_MANUAL, f"{best.look.line() if best else 'none'}{_why_no_more(ended_by)}",
+            _verdict(found), f"{best.look.line() if best else 'none'}{_why_no_more(ended_by)}",
         )  # fmt: skip
     step = best or ended_by
     if step is not None:
@@ -83,6 +84,15 @@ def figures_of(found: Carried) -> Iterator[Figure]:
             f"{name}: calls a core, by CPU time", f"{found.a_core}", f"at least {FIELD_MANUAL} a server",
             found.a_core >= FIELD_MANUAL, f"{step.cpu_ms:.2f} ms of CPU per call-second at {step.calls} calls",
         )  # fmt: skip
+
+
+def _verdict(found: Carried) -> bool | None:
+    """None where fewer calls than the bar say something of this machine only: it was full, and its node was not."""
+    if found.here >= FIELD_MANUAL:
+        return True
+    over = found.climb.ended_by
+    full = over is not None and over.machine_percent > FULL_PERCENT and over.node_percent < FULL_PERCENT
+    return None if full else False
 
 
 def _why_no_more(ended_by: Step | None) -> str:
