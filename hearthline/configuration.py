@@ -117,6 +117,15 @@ class Configuration(BaseSettings):
     registration_bonus_minor: int = 10_000  # given to a new customer
     minimum_price_minor: int = 100
 
+    # moderation
+    campaign_approval: Literal["none", "risky", "all"] = (
+        "risky"  # which campaigns wait for a moderator before they start
+    )
+    appeal_hours: int = 48  # for an operator to appeal against a rejection; then the money goes back
+    rejections_free_a_day: int = 3  # a customer may always reject so many conversations within 24 hours
+    rejections_percent_a_day: int = 10  # ... and so many of a hundred paid ones
+    tell_of_listening: bool = True  # an operator sees that a moderator listens live
+
     max_upload_bytes: int = 50_000_000
     max_import_rows: int = 1_000_000
     email_url: str = ""  # "smtp://user:password@host:587"; empty: messages are written to the data folder

@@ -43,7 +43,7 @@ class Verdict:
 
 NOT_PAYABLE = (
     "not_answered", "not_wrapped_up", "disposition_not_payable", "too_short", "operator_vanished", "no_evidence",
-    "contact_not_heard", "operator_not_heard",
+    "contact_not_heard", "operator_not_heard", "rejected", "reversed",
 )  # fmt: skip
 
 

@@ -9,14 +9,12 @@ each other (PostgreSQL then ends one of them). `settle_conversation` exists so t
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable, Sequence
-from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import structlog
 from django.conf import settings
-from django.db import IntegrityError, connection, transaction
+from django.db import connection, transaction
 from django.utils.translation import gettext_lazy as _
 
 from hearthline.ledger import one_statement
@@ -29,8 +27,9 @@ from hearthline.ledger.models import (
     TransferCode,
     TransferState,
 )
+from hearthline.ledger.movements import Movement, make, new, once, transfer_of
 from hearthline.lib import clock
-from hearthline.lib.errors import ConflictError, NotFoundError
+from hearthline.lib.errors import ConflictError
 from hearthline.lib.ids import derived_id, new_id
 from hearthline.lib.money import Money
 
@@ -69,12 +68,12 @@ def transfer(*, id: uuid.UUID, debit: Account, credit: Account, amount: Money, c
 
     Raises InsufficientFundsError, or ConflictError when the id was used for something else.
     """
-    return _once(_new(id, debit.key, credit.key, amount, code, reference), TransferState.POSTED)
+    return once(new(id, debit.key, credit.key, amount, code, reference), TransferState.POSTED)
 
 
 def hold(*, id: uuid.UUID, debit: Account, credit: Account, amount: Money, code: str, reference: str) -> Transfer:
     """Set `amount` aside on `debit` until `post` or `void`. Raises as `transfer` does."""
-    return _once(_new(id, debit.key, credit.key, amount, code, reference), TransferState.PENDING)
+    return once(new(id, debit.key, credit.key, amount, code, reference), TransferState.PENDING)
 
 
 def hold_conversation(
@@ -83,7 +82,7 @@ def hold_conversation(
     """Set the price of a conversation aside: the customer's money, promised to the operator. Raises as `transfer` does."""
     debit = AccountKey(AccountKind.CUSTOMER, organisation, price.currency)
     credit = AccountKey(AccountKind.OPERATOR_MATURING, operator, price.currency)
-    return _once(_new(id, debit, credit, price, TransferCode.CONVERSATION_PAY, reference), TransferState.PENDING)
+    return once(new(id, debit, credit, price, TransferCode.CONVERSATION_PAY, reference), TransferState.PENDING)
 
 
 def post(id: uuid.UUID, amount: Money | None = None) -> Transfer:
@@ -91,7 +90,7 @@ def post(id: uuid.UUID, amount: Money | None = None) -> Transfer:
 
     Raises NotFoundError, or ConflictError when it was voided or posted for another amount.
     """
-    held = _held(id)
+    held = transfer_of(id)
     minor = held.amount_minor if amount is None else _posting(held, amount)
     with transaction.atomic():
         if not _take(held, state=TransferState.POSTED, posted_minor=minor):
@@ -105,7 +104,7 @@ def post(id: uuid.UUID, amount: Money | None = None) -> Transfer:
 
 def void(id: uuid.UUID) -> Transfer:
     """Give a hold back. Raises NotFoundError, or ConflictError when it was posted."""
-    held = _held(id)
+    held = transfer_of(id)
     with transaction.atomic():
         if not _take(held, state=TransferState.VOIDED, posted_minor=0):
             return _same_ending(id, TransferState.VOIDED, 0)
@@ -146,7 +145,7 @@ def settle_conversation(*, hold: uuid.UUID, commission: Money, telephone: Teleph
 def _settle_step_by_step(
     hold: uuid.UUID, commission: Money, telephone: TelephoneCost | None, now: datetime, matures_at: datetime
 ) -> Transfer:
-    held = _held(hold)
+    held = transfer_of(hold)
     price = Money(held.amount_minor, held.debit.currency)
     pay = price - commission
     if pay.minor <= 0:
@@ -164,10 +163,10 @@ def _settle_step_by_step(
         transfers = []
         if commission.minor:
             id = derived_id(hold, "commission")
-            transfers.append(_new(id, customer, revenue, commission, TransferCode.COMMISSION, held.reference))
+            transfers.append(new(id, customer, revenue, commission, TransferCode.COMMISSION, held.reference))
         if telephone is not None and telephone.amount.minor:
             transfers.append(_telephone(telephone, held.reference))
-        _make(transfers, changes, now)
+        make(transfers, changes, now)
     return Transfer.objects.get(pk=hold)
 
 
@@ -181,14 +180,14 @@ def _own_accounts(currency: str) -> tuple[AccountKey, AccountKey, AccountKey]:
 
 def record_telephone_cost(cost: TelephoneCost, *, reference: str) -> Transfer | None:
     """What an answered call cost the exchange when no conversation is settled with it. None when it was free."""
-    return _once(_telephone(cost, reference), TransferState.POSTED) if cost.amount.minor else None
+    return once(_telephone(cost, reference), TransferState.POSTED) if cost.amount.minor else None
 
 
 def top_up(*, organisation: uuid.UUID, amount: Money, id: uuid.UUID) -> Transfer:
     """Money arrived at the bank for a customer. `id` is made by whoever asks: the same id is the same payment."""
     debit = AccountKey(AccountKind.EXCHANGE_CASH, None, amount.currency)
     credit = AccountKey(AccountKind.CUSTOMER, organisation, amount.currency)
-    return _once(_new(id, debit, credit, amount, TransferCode.TOP_UP, f"topup:{id}"), TransferState.POSTED)
+    return once(new(id, debit, credit, amount, TransferCode.TOP_UP, f"topup:{id}"), TransferState.POSTED)
 
 
 def give_bonus(*, organisation: uuid.UUID, amount: Money) -> Transfer | None:
@@ -198,8 +197,8 @@ def give_bonus(*, organisation: uuid.UUID, amount: Money) -> Transfer | None:
     debit = AccountKey(AccountKind.EXCHANGE_BONUS, None, amount.currency)
     credit = AccountKey(AccountKind.CUSTOMER, organisation, amount.currency)
     id = derived_id(organisation, "registration-bonus")
-    return _once(
-        _new(id, debit, credit, amount, TransferCode.BONUS, f"organisation:{organisation}"), TransferState.POSTED
+    return once(
+        new(id, debit, credit, amount, TransferCode.BONUS, f"organisation:{organisation}"), TransferState.POSTED
     )
 
 
@@ -207,7 +206,7 @@ def pay_out(*, operator: uuid.UUID, amount: Money, id: uuid.UUID) -> Transfer:
     """Money left the bank for an operator. Raises InsufficientFundsError for more than is out of review."""
     debit = AccountKey(AccountKind.OPERATOR_AVAILABLE, operator, amount.currency)
     credit = AccountKey(AccountKind.EXCHANGE_CASH, None, amount.currency)
-    return _once(_new(id, debit, credit, amount, TransferCode.PAYOUT, f"payout:{id}"), TransferState.POSTED)
+    return once(new(id, debit, credit, amount, TransferCode.PAYOUT, f"payout:{id}"), TransferState.POSTED)
 
 
 def correct(*, id: uuid.UUID, original: uuid.UUID, reference: str) -> Transfer:
@@ -215,14 +214,14 @@ def correct(*, id: uuid.UUID, original: uuid.UUID, reference: str) -> Transfer:
 
     Raises InsufficientFundsError when it was already spent, ConflictError when the original is not posted.
     """
-    wrong = _held(original)
+    wrong = transfer_of(original)
     if wrong.state != TransferState.POSTED:
         raise ConflictError(_("Only a posted transfer can be corrected."))
     amount = Money(wrong.posted_minor, wrong.debit.currency)
-    correction = _new(id, wrong.credit.key, wrong.debit.key, amount, TransferCode.CORRECTION, reference)
+    correction = new(id, wrong.credit.key, wrong.debit.key, amount, TransferCode.CORRECTION, reference)
     with transaction.atomic():
         Transfer.objects.filter(pk=original).update(matures_at=None)
-        return _once(correction, TransferState.POSTED)
+        return once(correction, TransferState.POSTED)
 
 
 def mature(now: datetime) -> int:
@@ -253,112 +252,15 @@ def _mature_account(account: uuid.UUID, now: datetime) -> int:
         amount = Money(sum(row.posted_minor for row in rows), review.currency)
         available = review._replace(kind=AccountKind.OPERATOR_AVAILABLE)
         reference = f"review:{now:%Y-%m-%dT%H:%M}"
-        _make([_new(new_id(), review, available, amount, TransferCode.MATURING, reference)], Changes(), clock.now())
+        make([new(new_id(), review, available, amount, TransferCode.MATURING, reference)], Changes(), clock.now())
     return len(rows)
 
 
-@dataclass(frozen=True, slots=True)
-class _Movement:
-    """A transfer that is asked for: its row, and what its accounts are."""
-
-    row: Transfer
-    debit: AccountKey
-    credit: AccountKey
-
-
-def _new(id: uuid.UUID, debit: AccountKey, credit: AccountKey, amount: Money, code: str, reference: str) -> _Movement:
-    if amount.minor <= 0:
-        raise ValueError("a transfer moves more than nothing")
-    if not debit.currency == credit.currency == amount.currency:
-        raise ValueError("a transfer stays in one currency")
-    row = Transfer(
-        id=id, debit_id=debit.id, credit_id=credit.id, amount_minor=amount.minor, code=code, reference=reference
-    )
-    return _Movement(row, debit, credit)
-
-
-def _telephone(cost: TelephoneCost, reference: str) -> _Movement:
+def _telephone(cost: TelephoneCost, reference: str) -> Movement:
     currency = cost.amount.currency
     debit = AccountKey(AccountKind.TELEPHONY_COST, None, currency)
     credit = AccountKey(AccountKind.PROVIDER_PAYABLE, None, currency)
-    return _new(cost.id, debit, credit, cost.amount, TransferCode.TELEPHONE, reference)
-
-
-def _once(asked: _Movement, state: TransferState) -> Transfer:
-    """Make the transfer unless it has been made."""
-    if state == TransferState.PENDING and one_statement.available():
-        with suppress(IntegrityError):  # somebody makes the same one at this moment: it is found below
-            if held := _held_at_once(asked):
-                return held
-    if made := _same(asked):
-        return made
-    now = clock.now()
-    try:
-        with transaction.atomic():
-            changes = Changes()
-            if state == TransferState.POSTED:
-                _make([asked], changes, now)
-            else:
-                changes.hold(asked.debit, asked.credit, asked.row.amount_minor)
-                changes.apply()
-                asked.row.state, asked.row.created_at = state, now
-                asked.row.save(force_insert=True)
-    except (IntegrityError, InsufficientFundsError):
-        made = _same(asked)  # somebody else may have made the same one meanwhile, with these very funds
-        if made is None:
-            raise
-        return made
-    return asked.row
-
-
-def _held_at_once(asked: _Movement) -> Transfer | None:
-    row = asked.row
-    savepoint = transaction.atomic() if connection.in_atomic_block else nullcontext()
-    with savepoint:
-        return one_statement.hold(
-            id=row.id,
-            debit=asked.debit,
-            credit=asked.credit,
-            minor=row.amount_minor,
-            code=row.code,
-            reference=row.reference,
-            now=clock.now(),
-        )
-
-
-def _make(movements: Sequence[_Movement], changes: Changes, now: datetime) -> None:
-    """Move what these posted transfers move, with the changes gathered so far, and write them in the order of their ids."""
-    for movement in movements:
-        row = movement.row
-        row.state, row.posted_minor = TransferState.POSTED, row.amount_minor
-        row.created_at = row.settled_at = now
-        changes.move(movement.debit, movement.credit, row.amount_minor)
-    changes.apply()
-    Transfer.objects.bulk_create(_by_id(m.row for m in movements))
-
-
-def _by_id(rows: Iterable[Transfer]) -> list[Transfer]:
-    return sorted(rows, key=lambda row: row.id)
-
-
-def _same(asked: _Movement) -> Transfer | None:
-    """The transfer with this id, if there is one; it must be what is asked for now."""
-    made = Transfer.objects.filter(pk=asked.row.id).first()
-    if made is None:
-        return None
-    for field in ("debit_id", "credit_id", "amount_minor", "code", "reference"):
-        if getattr(made, field) != getattr(asked.row, field):
-            raise ConflictError(
-                _("This transfer was already made, but for something else. Make a new one."), field=field
-            )
-    return made
-
-
-def _held(id: uuid.UUID) -> Transfer:
-    found = Transfer.objects.filter(pk=id).select_related("debit", "credit").first()
-    if found is None:
-        raise NotFoundError(_("There is no such transfer."))
-    return found
+    return new(cost.id, debit, credit, cost.amount, TransferCode.TELEPHONE, reference)
 
 
 def _posting(held: Transfer, amount: Money) -> int:

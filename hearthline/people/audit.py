@@ -71,6 +71,20 @@ class Tag(StrEnum):
     WEB_SIP_ACCOUNT_WITHDRAWN = "web:sip_account:withdrawn"
     SYSTEM_PHONE_CONFIRMED = "system:phone:confirmed"
     SYSTEM_PHONE_REFUSED = "system:phone:refused"  # somebody answered who did not know the code
+    # quality
+    WEB_CAMPAIGN_APPROVED = "web:campaign:approved"
+    WEB_CAMPAIGN_REFUSED = "web:campaign:refused"
+    WEB_CALL_REVIEWED = "web:call:reviewed"
+    WEB_CALL_RATED = "web:call:rated"
+    WEB_CALL_REJECTED = "web:call:rejected"
+    SYSTEM_REJECTION_SETTLED = "system:rejection:settled"
+    WEB_DISPUTE_OPENED = "web:dispute:opened"
+    WEB_DISPUTE_DECIDED = "web:dispute:decided"
+    WEB_REPORT_OPENED = "web:report:opened"
+    WEB_REPORT_CLOSED = "web:report:closed"
+    WEB_OPERATOR_SUSPENDED = "web:operator:suspended"
+    WEB_CONTACT_REFUSED = "web:contact:refused"  # entered twice
+    # trunks and nodes
     ADMIN_TRUNK_CHANGED = "admin:trunk:changed"
     CLI_TRUNK_CHANGED = "cli:trunk:changed"
     WEB_TRUNK_CHANGED = "web:trunk:changed"

@@ -149,6 +149,34 @@ class RecordingReady(Payload):
     duration_ms: int = 0
 
 
+# --- quality ---------------------------------------------------------------------------------------------------------
+
+
+class CallReviewed(Payload):
+    attempt: str
+    review: str
+    total: int
+
+
+class CallJudged(Payload):
+    """A customer has rejected a paid call, or what becomes of the rejection is settled."""
+
+    attempt: str
+    campaign: str
+
+
+class DisputeChanged(Payload):
+    dispute: str
+    attempt: str
+    state: str  # `DisputeState`
+
+
+class ReportChanged(Payload):
+    report: str
+    kind: str
+    open: bool
+
+
 # --- the hand-over ----------------------------------------------------------------------------------------------------
 
 
@@ -247,6 +275,11 @@ SCHEMAS: dict[str, type[Payload]] = {
     "call.closed": CallChanged,
     "draft.saved": DraftSaved,
     "recording.ready": RecordingReady,
+    "call.reviewed": CallReviewed,
+    "call.rejected": CallJudged,
+    "rejection.settled": CallJudged,
+    "dispute.changed": DisputeChanged,
+    "report.changed": ReportChanged,
     "handover.ringing": HandOverChanged,
     "handover.answered": HandOverChanged,  # the briefing begins
     "handover.completed": HandOverChanged,

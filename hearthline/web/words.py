@@ -26,6 +26,8 @@ NOT_PAYABLE: dict[str, str | Promise] = {
     "no_evidence": _("nothing proves the conversation"),
     "contact_not_heard": _("the contact was not heard"),
     "operator_not_heard": _("the operator was not heard"),
+    "rejected": _("the customer rejected it"),
+    "reversed": _("taken back by a moderator"),
 }
 
 

@@ -12,11 +12,13 @@ from django.utils.translation import gettext as _
 
 from hearthline.calls import services
 from hearthline.calls.gates import attempt_for_operator
+from hearthline.campaigns.contacts import DuplicateContactError
 from hearthline.campaigns.contacts import add_contact as add_contact_to
 from hearthline.dialing import services as dialing
 from hearthline.dialing.models import Assignment, AssignmentState
 from hearthline.lib.errors import ConflictError, InvalidInputError
 from hearthline.lib.phone import masked
+from hearthline.people import audit
 from hearthline.people.models import User
 from hearthline.web.commands import json_command, operator_of, text_of, whole_of
 from hearthline.web.operator.keys import DEFAULT_KEYS
@@ -120,12 +122,16 @@ def add_contact(request: HttpRequest, body: dict[str, Any]) -> dict[str, Any]:
     shift = services.open_shift(operator)
     if shift.campaign is None:
         raise ConflictError(_("Choose a campaign first."))
-    contact = add_contact_to(
-        campaign=shift.campaign,
-        phone=text_of(body, "phone", 60),
-        name=text_of(body, "name", 200),
-        entered_by=operator,
-    )
+    try:
+        contact = add_contact_to(
+            campaign=shift.campaign,
+            phone=text_of(body, "phone", 60),
+            name=text_of(body, "name", 200),
+            entered_by=operator,
+        )
+    except DuplicateContactError:
+        audit.record(audit.Tag.WEB_CONTACT_REFUSED, operator, shift.campaign.pk, None, request)
+        raise
     return {"added": _("Added: %(number)s. Another operator will call.") % {"number": masked(contact.phone)}}
 
 

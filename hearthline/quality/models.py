@@ -1,0 +1,15 @@
+"""Everything the package keeps; each part has a module of its own."""
+
+from __future__ import annotations
+
+from hearthline.quality.models_moderation import (
+    CallRating,
+    CampaignCheck,
+    Dispute,
+    QueueClaim,
+    Report,
+    Review,
+    ScorecardItem,
+)
+
+__all__ = ["CallRating", "CampaignCheck", "Dispute", "QueueClaim", "Report", "Review", "ScorecardItem"]

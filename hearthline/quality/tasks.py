@@ -1,0 +1,21 @@
+"""What the worker does for quality."""
+
+from __future__ import annotations
+
+from django_tasks import task
+
+from hearthline.lib import clock
+from hearthline.quality import queue, ratings, rules
+
+
+@task()
+def look_for_reports() -> int:
+    """Every rule of `rules` once. Meant to be queued every hour."""
+    queue.forget_old_claims(clock.now())
+    return rules.look(clock.now())
+
+
+@task()
+def settle_rejections() -> int:
+    """Rejections that nobody appealed against in time. Meant to be queued every few minutes; once more does no harm."""
+    return ratings.settle_unanswered(clock.now())

@@ -1,0 +1,347 @@
+"""What moderators decide, and what follows for money and people."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from django.conf import settings
+
+from hearthline.calls.models import Attempt, Recording
+from hearthline.campaigns import services as campaigns
+from hearthline.campaigns.models import Campaign, CampaignState, CampaignTally
+from hearthline.ledger import check
+from hearthline.ledger.models import AccountKind, Transfer
+from hearthline.ledger.services import account_of, mature
+from hearthline.lib import clock
+from hearthline.lib.errors import ConflictError, InvalidInputError, NotAllowedError
+from hearthline.people.models import AuditEntry, Role, User
+from hearthline.quality import approval, disputes, queue, ratings, reports, reviews, rules
+from hearthline.quality.models import CallRating, CampaignCheck, Dispute, Report, Review
+from tests.calls.worlds import Conversation, a_conversation
+from tests.campaigns.worlds import a_running_campaign, an_operator, an_owner
+
+pytestmark = pytest.mark.django_db
+
+
+def a_moderator(name: str = "Mona") -> User:
+    return User.objects.create_user(f"{name.lower()}@example.org", name=name, role=Role.MODERATOR)
+
+
+def a_paid_conversation(**changes: object) -> Conversation:
+    conversation = a_conversation(**changes)  # type: ignore[arg-type]  # passed on as they are
+    conversation.wrap_up()
+    conversation.attempt.refresh_from_db()
+    assert conversation.attempt.payable
+    return conversation
+
+
+def balances(conversation: Conversation) -> tuple[int, int, int]:
+    """The customer's, the operator's in review, the operator's available."""
+    campaign = conversation.campaign
+    return tuple(  # type: ignore[return-value]  # three of them
+        account_of(kind, owner, campaign.currency).balance
+        for kind, owner in (
+            (AccountKind.CUSTOMER, campaign.organisation_id),
+            (AccountKind.OPERATOR_MATURING, conversation.operator.pk),
+            (AccountKind.OPERATOR_AVAILABLE, conversation.operator.pk),
+        )
+    )
+
+
+def nothing_is_lost() -> None:
+    report = check.prove()
+    assert report.sound, report.faults
+    assert not any(report.sums.values())
+
+
+def owner_of(campaign: Campaign) -> User:
+    membership = campaign.organisation.memberships.filter(level="owner").first()
+    return membership.user if membership else an_owner(campaign.organisation)
+
+
+def rejected(conversation: Conversation) -> CallRating:
+    return ratings.reject(
+        attempt=conversation.attempt, by=owner_of(conversation.campaign), reason="rude", words="He shouted.", at_ms=None
+    )
+
+
+ALL_YES = {"introduced": "yes", "consent": "yes", "listened": "yes", "script": "yes", "polite": "yes", "result": "yes"}
+
+
+class TestScores:
+    def test_the_total_is_the_weighted_mean_and_na_counts_for_nothing(self) -> None:
+        conversation = a_paid_conversation()
+        answers = {**ALL_YES, "listened": "partly", "script": "no", "sound": "na"}
+        review = reviews.score(attempt=conversation.attempt, reviewer=a_moderator(), answers=answers)
+        assert review.total == round((15 + 15 + 7.5 + 0 + 15 + 20) / 95 * 100)
+        assert not review.fatal
+
+    def test_a_fatal_no_makes_it_nothing(self) -> None:
+        conversation = a_paid_conversation()
+        review = reviews.score(
+            attempt=conversation.attempt, reviewer=a_moderator(), answers={**ALL_YES, "polite": "no", "sound": "yes"}
+        )
+        assert (review.total, review.fatal) == (0, True)
+
+    def test_scoring_again_replaces_and_keeps_the_first(self) -> None:
+        conversation, moderator = a_paid_conversation(), a_moderator()
+        first = reviews.score(attempt=conversation.attempt, reviewer=moderator, answers={**ALL_YES, "sound": "no"})
+        second = reviews.score(attempt=conversation.attempt, reviewer=moderator, answers={**ALL_YES, "sound": "yes"})
+        assert reviews.valid_reviews(conversation.attempt) == [second]
+        first.refresh_from_db()
+        assert first.replaced_by == second
+
+    def test_a_question_left_out_is_named(self) -> None:
+        conversation = a_paid_conversation()
+        with pytest.raises(InvalidInputError) as refused:
+            reviews.score(attempt=conversation.attempt, reviewer=a_moderator(), answers=ALL_YES)
+        assert list(refused.value.details["fields"]) == ["sound"]  # type: ignore[call-overload]  # a dict of sentences
+        assert not Review.objects.exists()
+
+    def test_nobody_scores_their_own_call(self) -> None:
+        conversation = a_paid_conversation()
+        with pytest.raises(NotAllowedError):
+            reviews.score(attempt=conversation.attempt, reviewer=conversation.operator, answers=ALL_YES)
+
+
+class TestRejections:
+    def test_without_an_appeal_the_money_goes_back(self) -> None:
+        conversation = a_paid_conversation()
+        before = balances(conversation)
+        price = conversation.attempt.charged_minor
+        rating = rejected(conversation)
+        assert mature(clock.now() + timedelta(days=30)) == 0, "pay that is in dispute does not mature"
+        assert ratings.settle_unanswered(clock.now()) == 0, "the operator has time to appeal"
+        assert rating.stands_at is not None
+        assert ratings.settle_unanswered(rating.stands_at) == 1
+        assert ratings.settle_unanswered(rating.stands_at) == 0
+        customer, in_review, available = balances(conversation)
+        assert (customer - before[0], in_review, available) == (price, 0, 0)
+        attempt = Attempt.objects.get(pk=conversation.attempt.pk)
+        assert (attempt.payable, attempt.not_payable_reason, attempt.charged_minor) == (False, "rejected", 0)
+        assert CampaignTally.objects.get(pk=conversation.campaign.pk).conversations == 0
+        nothing_is_lost()
+
+    def test_an_appeal_that_is_right_lets_the_pay_mature(self) -> None:
+        conversation = a_paid_conversation()
+        earned = conversation.attempt.earned_minor
+        rating = rejected(conversation)
+        dispute = disputes.appeal(
+            attempt=conversation.attempt, operator=conversation.operator, kind="rejection", words="I did not."
+        )
+        assert ratings.settle_unanswered(clock.now() + timedelta(days=9)) == 0, "an open appeal keeps it waiting"
+        disputes.decide(dispute=dispute, moderator=a_moderator(), upheld=True, answer="The recording is polite.")
+        rating.refresh_from_db()
+        assert (rating.upheld, rating.settled_at is not None) == (False, True)
+        assert mature(clock.now() + timedelta(days=9)) == 1
+        assert balances(conversation)[1:] == (0, earned)
+        nothing_is_lost()
+
+    def test_an_appeal_that_is_wrong_takes_it_back_once(self) -> None:
+        conversation = a_paid_conversation()
+        rejected(conversation)
+        dispute = disputes.appeal(
+            attempt=conversation.attempt, operator=conversation.operator, kind="rejection", words="I did not."
+        )
+        moderator = a_moderator()
+        disputes.decide(dispute=dispute, moderator=moderator, upheld=False, answer="It is heard at 0:12.")
+        with pytest.raises(ConflictError):
+            disputes.decide(dispute=dispute, moderator=moderator, upheld=True, answer="Or not.")
+        assert balances(conversation)[1:] == (0, 0)
+        nothing_is_lost()
+
+    def test_a_day_allows_so_many(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(settings.HEARTHLINE, "rejections_free_a_day", 1)
+        campaign = a_running_campaign(3, min_talk_s=10)
+        first = a_paid_conversation(campaign=campaign)
+        second = a_paid_conversation(campaign=campaign, operator=an_operator())
+        rejected(first)
+        with pytest.raises(ratings.TooManyRejectionsError):
+            rejected(second)
+        hold = second.attempt.assignment.hold
+        assert Transfer.objects.get(pk=hold).matures_at is not None, "the second one's pay goes on to mature"
+
+    def test_it_needs_words_and_a_place_in_the_recording(self) -> None:
+        conversation = a_paid_conversation()
+        Recording.objects.create(
+            attempt=conversation.attempt, path="x.wav", started_at=clock.now(), duration_ms=30_000, size=1
+        )
+        owner = owner_of(conversation.campaign)
+        with pytest.raises(InvalidInputError, match="own words"):
+            ratings.reject(attempt=conversation.attempt, by=owner, reason="rude", words=" ", at_ms=1)
+        with pytest.raises(InvalidInputError, match="Say where"):
+            ratings.reject(attempt=conversation.attempt, by=owner, reason="rude", words="Shouted", at_ms=None)
+        assert not CallRating.objects.exists()
+
+    def test_what_is_paid_out_cannot_be_rejected(self) -> None:
+        conversation = a_paid_conversation()
+        mature(clock.now() + timedelta(days=30))
+        with pytest.raises(ConflictError, match="review is over"):
+            rejected(conversation)
+        assert not CallRating.objects.exists()
+
+
+class TestAppeals:
+    def test_a_call_that_was_not_paid_is_paid_by_the_exchange(self) -> None:
+        conversation = a_conversation(stats={"voice_in_ms": 100, "voice_out_ms": 9000})
+        conversation.wrap_up()
+        conversation.attempt.refresh_from_db()
+        assert conversation.attempt.not_payable_reason == "contact_not_heard"
+        customer = balances(conversation)[0]
+        dispute = disputes.appeal(
+            attempt=conversation.attempt, operator=conversation.operator, kind="not_paid", words="She spoke softly."
+        )
+        disputes.decide(dispute=dispute, moderator=a_moderator(), upheld=True, answer="She is heard.")
+        pay = disputes.pay_of(conversation.attempt).minor
+        assert balances(conversation) == (customer, 0, pay)
+        assert Attempt.objects.get(pk=conversation.attempt.pk).earned_minor == pay
+        nothing_is_lost()
+
+    def test_once_for_each_kind_and_only_ones_own(self) -> None:
+        conversation = a_conversation(talk_s=2)
+        conversation.wrap_up()
+        attempt = conversation.attempt
+        attempt.refresh_from_db()
+        with pytest.raises(NotAllowedError):
+            disputes.appeal(attempt=attempt, operator=an_operator(), kind="not_paid", words="Mine!")
+        disputes.appeal(attempt=attempt, operator=conversation.operator, kind="not_paid", words="It was longer.")
+        with pytest.raises(ConflictError):
+            disputes.appeal(attempt=attempt, operator=conversation.operator, kind="not_paid", words="Again.")
+        assert Dispute.objects.count() == 1
+
+    def test_who_gave_the_score_does_not_decide_on_it(self) -> None:
+        conversation, moderator = a_paid_conversation(), a_moderator()
+        reviews.score(attempt=conversation.attempt, reviewer=moderator, answers={**ALL_YES, "sound": "no"})
+        dispute = disputes.appeal(
+            attempt=conversation.attempt, operator=conversation.operator, kind="score", words="I was heard."
+        )
+        with pytest.raises(NotAllowedError):
+            disputes.decide(dispute=dispute, moderator=moderator, upheld=False, answer="No.")
+        disputes.decide(dispute=dispute, moderator=a_moderator("Otto"), upheld=True, answer="Clear enough.")
+        assert reviews.valid_reviews(conversation.attempt) == []
+
+
+class TestReports:
+    def test_closing_does_what_it_says_exactly_once(self) -> None:
+        conversation = a_paid_conversation()
+        price = conversation.attempt.charged_minor
+        before = balances(conversation)[0]
+        report = reports.tell(by=a_moderator("Nina"), words="Sounds like a friend.", attempt=conversation.attempt)
+        moderator = a_moderator()
+        with pytest.raises(InvalidInputError):
+            reports.close(report=report, moderator=moderator, action="reverse", answer="")
+        reports.close(report=report, moderator=moderator, action="reverse", answer="Two friends.")
+        with pytest.raises(ConflictError):
+            reports.close(report=report, moderator=moderator, action="refund", answer="Again.")
+        assert balances(conversation) == (before + price, 0, 0)
+        nothing_is_lost()
+
+    def test_a_matured_pay_comes_from_what_is_available(self) -> None:
+        conversation = a_paid_conversation()
+        mature(clock.now() + timedelta(days=30))
+        report = reports.tell(by=a_moderator("Nina"), words="A friend.", attempt=conversation.attempt)
+        reports.close(report=report, moderator=a_moderator(), action="reverse", answer="Two friends.")
+        assert balances(conversation)[1:] == (0, 0)
+        nothing_is_lost()
+
+    def test_suspending_and_refunding(self) -> None:
+        conversation = a_paid_conversation()
+        earned, price = conversation.attempt.earned_minor, conversation.attempt.charged_minor
+        before = balances(conversation)[0]
+        first = reports.tell(by=a_moderator("Nina"), words="Rude.", attempt=conversation.attempt)
+        reports.close(report=first, moderator=a_moderator(), action="refund", answer="Our fault.")
+        assert balances(conversation)[:2] == (before + price, earned)
+        second = reports.tell(by=a_moderator("Olga"), words="Rude.", attempt=conversation.attempt)
+        reports.close(report=second, moderator=a_moderator("Petra"), action="suspend", answer="Three times rude.")
+        assert not User.objects.get(pk=conversation.operator.pk).is_active
+        assert AuditEntry.objects.filter(tag="web:operator:suspended").count() == 1
+        nothing_is_lost()
+
+    def test_short_conversations_are_found_and_brought_up_to_date(self) -> None:
+        campaign = a_running_campaign(8, min_talk_s=10)
+        operator = an_operator()
+        for _call in range(5):
+            a_paid_conversation(campaign=campaign, operator=operator, talk_s=12)
+            operator.shifts.update(ended_at=clock.now())
+        assert rules.look(clock.now()) == 1
+        report = Report.objects.get(kind="short_conversations")
+        assert report.evidence["figures"] == {"short": 5, "paid": 5, "least_s": 10}
+        assert rules.look(clock.now()) == 1
+        assert Report.objects.count() == 1
+        reports.close(report=report, moderator=a_moderator(), action="dismiss", answer="")
+        assert rules.look(clock.now()) == 0, "what was just closed is not opened again"
+
+    def test_a_share_far_from_the_others(self) -> None:
+        campaign = a_running_campaign(50, min_talk_s=10)
+        good, bad = an_operator(), an_operator()
+        for operator, kind, talk_s in ((good, "refusal", 40), (bad, "success", 40)):
+            for _call in range(20):
+                conversation = a_conversation(campaign=campaign, operator=operator, talk_s=talk_s)
+                conversation.wrap_up(kind)
+                operator.shifts.update(ended_at=clock.now())
+        paid = Attempt.objects.filter(operator=bad, payable=True).count()
+        unpaid = Attempt.objects.filter(operator=good, payable=False).count()
+        if unpaid == 20:  # refusals of this campaign are not paid
+            rules.look(clock.now())
+            found = Report.objects.get(kind="payable_share", operator=bad)
+            assert found.evidence["figures"]["own_percent"] == 100 * paid // 20
+
+    def test_contacts_entered_by_somebody_the_operator_invited(self) -> None:
+        conversation = a_paid_conversation()
+        friend = an_operator()
+        User.objects.filter(pk=friend.pk).update(invited_by=conversation.operator)
+        type(conversation.attempt.contact).objects.filter(pk=conversation.attempt.contact_id).update(entered_by=friend)
+        rules.look(clock.now())
+        assert Report.objects.get(kind="self_dealing").operator == conversation.operator
+
+
+class TestApproval:
+    def test_an_ordinary_campaign_starts_and_is_looked_at_in_passing(self) -> None:
+        campaign = a_running_campaign(3)
+        Campaign.objects.filter(pk=campaign.pk).update(state=CampaignState.PAUSED)
+        campaign.refresh_from_db()
+        approval.start(campaign=campaign, actor=owner_of(campaign))
+        assert Campaign.objects.get(pk=campaign.pk).state == CampaignState.RUNNING
+        moderator = a_moderator()
+        item = queue.next_item(moderator)
+        assert item is not None
+        assert item.kind == "running"
+        check_ = CampaignCheck.objects.get(pk=item.id)
+        approval.decide(check=check_, moderator=moderator, approved=False, words="Say who is calling.")
+        assert Campaign.objects.get(pk=campaign.pk).state == CampaignState.PAUSED
+        campaign.refresh_from_db()
+        with pytest.raises(approval.SentBackError, match="Say who is calling"):
+            approval.start(campaign=campaign, actor=owner_of(campaign))
+
+    def test_a_script_that_asks_for_secrets_waits(self) -> None:
+        campaign = a_running_campaign(3)
+        campaigns.pause(campaign=campaign, actor=None)
+        campaign.refresh_from_db()
+        campaign.script = "Good day, this is {{operator}}. Please tell me the CVV of your card. " * 3
+        campaign.save(update_fields=["script"])
+        with pytest.raises(approval.WaitsForModeratorError):
+            approval.start(campaign=campaign, actor=owner_of(campaign))
+        assert Campaign.objects.get(pk=campaign.pk).state == CampaignState.PAUSED
+        check_ = CampaignCheck.objects.get()
+        assert [finding["code"] for finding in check_.findings][0] == "asks_for_secrets"
+        approval.decide(check=check_, moderator=a_moderator(), approved=True, words="")
+        approval.start(campaign=campaign, actor=owner_of(campaign))
+        assert Campaign.objects.get(pk=campaign.pk).state == CampaignState.RUNNING
+
+
+class TestQueue:
+    def test_two_moderators_get_two_items_and_one_of_them_none(self) -> None:
+        first, second = a_paid_conversation(), a_paid_conversation()
+        reports.tell(by=owner_of(first.campaign), words="Rude.", attempt=first.attempt)
+        reports.tell(by=owner_of(second.campaign), words="Rude.", attempt=second.attempt)
+        given = [queue.next_item(a_moderator(name)) for name in ("Ada", "Bob", "Cleo")]
+        assert given[0] is not None
+        assert given[1] is not None
+        assert given[0].id != given[1].id
+        assert given[2] is None
+
+    def test_nobody_decides_about_their_own(self) -> None:
+        conversation, moderator = a_paid_conversation(), a_moderator()
+        reports.tell(by=moderator, words="Rude.", attempt=conversation.attempt)
+        assert queue.next_item(moderator) is None
