@@ -20,6 +20,7 @@ from django.utils.translation import gettext_lazy as _
 
 from hearthline.campaigns import services as campaigns
 from hearthline.campaigns.models import Campaign, CampaignState, Contact, PauseReason
+from hearthline.campaigns.readiness import missing
 from hearthline.lib import clock
 from hearthline.lib.errors import ConflictError, InvalidInputError
 from hearthline.people import audit
@@ -79,6 +80,8 @@ def start(*, campaign: Campaign, actor: User, request: HttpRequest | None = None
 
     Raises WaitsForModeratorError, SentBackError with the moderator's words, and what `services.start` raises.
     """
+    if found := missing(campaign):
+        raise campaigns.NotReadyError(found)  # nobody looks at what is not finished
     check = check_of(campaign) or _ask(campaign)
     if check.state == CheckState.REFUSED:
         raise SentBackError(
@@ -93,6 +96,13 @@ def start(*, campaign: Campaign, actor: User, request: HttpRequest | None = None
 def check_of(campaign: Campaign) -> CampaignCheck | None:
     """The look at the campaign as it is now."""
     return CampaignCheck.objects.filter(campaign=campaign, digest=digest_of(campaign)).first()
+
+
+def change(*, campaign: Campaign, actor: User, request: HttpRequest | None = None, **fields: Any) -> Campaign:
+    """`campaigns.services.change_campaign`, and another look where a running campaign's text or price has changed."""
+    changed = campaigns.change_campaign(campaign=campaign, actor=actor, request=request, **fields)
+    look_again(changed)
+    return changed
 
 
 def look_again(campaign: Campaign) -> None:

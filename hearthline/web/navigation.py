@@ -30,18 +30,23 @@ _Entry = tuple[str | Promise, str, str]  # label, name of the address, icon
 _OPERATOR: tuple[_Entry, ...] = (
     (_("Work"), "operator:choose", "headset"),
     (_("Earnings"), "operator:earnings", "wallet"),
+    (_("Feedback"), "operator:feedback", "check"),
 )
 _OWNER: tuple[_Entry, ...] = (
     (_("Campaigns"), "customer:campaigns", "campaign"),
     (_("Balance"), "customer:balance", "wallet"),
 )
 _MANAGER: tuple[_Entry, ...] = ((_("Hand-overs"), "manager:home", "phone"),)
-_MODERATOR: tuple[_Entry, ...] = ((_("Calls"), "moderator:calls", "list"),)
+_MODERATOR: tuple[_Entry, ...] = (
+    (_("To decide"), "moderator:queue", "check"),
+    (_("Calls"), "moderator:calls", "list"),
+)
 _ADMIN: tuple[_Entry, ...] = (
     (_("Exchange"), "staff:wall", "chart"),
     (_("People"), "staff:people", "people"),
     (_("Invitations"), "staff:invitations", "link"),
     (_("Trunks"), "staff:trunks", "phone"),
+    (_("To decide"), "moderator:queue", "check"),
     (_("Calls"), "moderator:calls", "list"),
     (_("Data"), "admin:index", "gear"),
 )

@@ -30,6 +30,14 @@ NOT_PAYABLE: dict[str, str | Promise] = {
     "reversed": _("taken back by a moderator"),
 }
 
+# quality.reviews.ANSWERS
+ANSWERS: dict[str, str | Promise] = {
+    "yes": _("yes"),
+    "partly": _("partly"),
+    "no": _("no"),
+    "na": _("does not apply"),
+}
+
 
 def outcome_words(code: str) -> str:
     return str(OUTCOMES.get(code, code.replace("_", " ")))

@@ -56,6 +56,10 @@ class Player {
     this.audio.addEventListener("error", () => this.fail());
   }
 
+  get at(): number {
+    return this.audio.currentTime;
+  }
+
   async open(button: HTMLElement): Promise<void> {
     if (this.opener === button) {
       this.toggle();
@@ -176,11 +180,18 @@ class Player {
   }
 }
 
+let player: Player | undefined;
+
+/** Where the recording is, in seconds; 0 when none is open. */
+export function playingAt(): number {
+  return player?.at ?? 0;
+}
+
 /** Give the page its player. */
 export function startPlayer(): void {
   const root = document.querySelector<HTMLElement>("[data-player]");
   if (!root) return;
-  const player = new Player({
+  const made = new Player({
     root,
     toggle: part(root, "toggle"),
     seek: part(root, "seek"),
@@ -191,8 +202,9 @@ export function startPlayer(): void {
     speed: part(root, "speed"),
     download: part(root, "download"),
   });
+  player = made;
   document.addEventListener("click", (event) => {
     const button = (event.target as Element).closest<HTMLElement>("button[data-recording]");
-    if (button) void player.open(button);
+    if (button) void made.open(button);
   });
 }

@@ -24,6 +24,7 @@ from hearthline.lib import clock
 from hearthline.lib.errors import InvalidInputError
 from hearthline.people.gates import organisation_for_owner
 from hearthline.people.models import User
+from hearthline.quality import approval
 from hearthline.web.customer import hours, results
 from hearthline.web.customer.estimate import NOBODY, estimate, present_pace
 from hearthline.web.customer.forms import NewCampaignForm, add_refusal
@@ -110,7 +111,10 @@ def start(request: HttpRequest, id: uuid.UUID) -> HttpResponse:
     campaign = campaign_for_owner(request.user, id)
     assert isinstance(request.user, User)
     try:
-        services.start(campaign=campaign, actor=request.user, request=request)
+        approval.start(campaign=campaign, actor=request.user, request=request)
+    except (approval.WaitsForModeratorError, approval.SentBackError) as refusal:
+        messages.warning(request, str(refusal.sentence))
+        return redirect("customer:setup", campaign.pk)
     except NotReadyError as refusal:
         for item in refusal.missing:
             messages.error(request, item.sentence)

@@ -22,6 +22,7 @@ from hearthline.campaigns.models import Campaign
 from hearthline.campaigns.services import DispositionSpec, FieldSpec, ManagerSpec
 from hearthline.lib.errors import ConflictError, InvalidInputError
 from hearthline.people.models import User
+from hearthline.quality import approval
 from hearthline.web.customer.forms import ManagerSet, OutcomeSet, QuestionSet, RulesForm, add_refusal
 
 PREFIX = "rows"
@@ -35,7 +36,7 @@ def rules(request: HttpRequest, id: uuid.UUID) -> HttpResponse:
     form = RulesForm(request.POST or None, campaign=campaign)
     if request.method == "POST" and form.is_valid():
         try:
-            services.change_campaign(campaign=campaign, actor=request.user, request=request, **form.changes())
+            approval.change(campaign=campaign, actor=request.user, request=request, **form.changes())
         except InvalidInputError as refusal:
             add_refusal(form, refusal)
         else:

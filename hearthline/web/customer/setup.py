@@ -12,7 +12,6 @@ from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from hearthline.campaigns import services
 from hearthline.campaigns import tally as tallies
 from hearthline.campaigns.gates import campaign_for_owner
 from hearthline.campaigns.models import Campaign, CampaignState, Contact
@@ -24,6 +23,7 @@ from hearthline.ledger.models import AccountKind
 from hearthline.lib import clock
 from hearthline.lib.errors import ConflictError, InvalidInputError
 from hearthline.people.models import User
+from hearthline.quality import approval
 from hearthline.web.customer import uploads
 from hearthline.web.customer.estimate import estimate, present_pace
 from hearthline.web.customer.forms import PriceForm, add_refusal
@@ -63,9 +63,7 @@ def price(request: HttpRequest, id: uuid.UUID) -> HttpResponse:
     form = PriceForm(request.POST, campaign=campaign)
     if form.is_valid():
         try:
-            campaign = services.change_campaign(
-                campaign=campaign, actor=request.user, request=request, **form.changes()
-            )
+            campaign = approval.change(campaign=campaign, actor=request.user, request=request, **form.changes())
         except InvalidInputError as refusal:
             add_refusal(form, refusal)
     if not request.headers.get("hx-request"):
@@ -85,7 +83,7 @@ def script(request: HttpRequest, id: uuid.UUID) -> HttpResponse:
     if request.method == "POST":
         text = _posted(request)
         try:
-            services.change_campaign(campaign=campaign, actor=request.user, request=request, script=text)
+            approval.change(campaign=campaign, actor=request.user, request=request, script=text)
         except (InvalidInputError, ConflictError) as refusal:
             messages.error(request, str(refusal.sentence))
             status = 422
@@ -105,7 +103,7 @@ def preview(request: HttpRequest, id: uuid.UUID) -> HttpResponse:
     text = _posted(request)
     saved = False
     if campaign.state == CampaignState.DRAFT and text != campaign.script:
-        services.change_campaign(campaign=campaign, actor=request.user, request=request, script=text)
+        approval.change(campaign=campaign, actor=request.user, request=request, script=text)
         saved = True
     context = {"campaign": campaign, **script_editor(request, campaign, text), "saved": saved, "with_variables": True}
     return render(request, "customer/_preview.html", context)

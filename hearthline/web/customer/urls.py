@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from hearthline.web.customer import balance, campaigns, editing, exports, results, setup, uploads
+from hearthline.web.customer import balance, campaigns, editing, exports, rating, results, setup, uploads
 
 app_name = "customer"
 urlpatterns = [
@@ -35,5 +35,7 @@ urlpatterns = [
     path("campaigns/<uuid:id>/questions/", editing.questions, name="questions"),
     path("campaigns/<uuid:id>/outcomes/", editing.outcomes, name="outcomes"),
     path("campaigns/<uuid:id>/managers/", editing.managers, name="managers"),
+    path("calls/<uuid:id>/rate/", rating.rate, name="rate_call"),
+    path("calls/<uuid:id>/report", rating.report, name="report_call"),
     path("balance/", balance.balance, name="balance"),
 ]

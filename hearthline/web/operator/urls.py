@@ -2,13 +2,15 @@ from __future__ import annotations
 
 from django.urls import path
 
-from hearthline.web.operator import call_commands, pages, shift_commands
+from hearthline.web.operator import call_commands, own_call, pages, shift_commands
 
 app_name = "operator"
 urlpatterns = [
     path("work/", pages.choose, name="choose"),
     path("work/begin/", pages.begin, name="begin"),
     path("work/earnings/", pages.earnings, name="earnings"),
+    path("work/feedback/", own_call.feedback, name="feedback"),
+    path("work/calls/<uuid:id>/", own_call.call, name="call"),
     path("work/shift/", pages.shift, name="shift"),
     path("work/shift/state/", pages.state, name="state"),
     path("work/shift/break/", shift_commands.take_break, name="break"),

@@ -107,6 +107,18 @@ def not_payable(code: str) -> str:
 
 
 @register.filter
+def answer_words(code: str) -> str:
+    """A reviewer's answer."""
+    return str(words.ANSWERS.get(code, code))
+
+
+@register.filter
+def question(text: str) -> str:
+    """A question of the scorecard: those that came with the exchange are translated, an administrator's stay as they are."""
+    return gettext(text) if text else ""
+
+
+@register.filter
 def answer(value: Any) -> str:
     """An answer of the operator's form as a person reads it: a bool as yes or no, an ISO date by the locale."""
     if value is None or value == "":

@@ -1,0 +1,217 @@
+"""The moderators' queue: one item on the screen with everything needed to decide, keys for the decisions, the next one follows."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+from django.views.decorators.http import require_POST, require_safe
+
+from hearthline.campaigns.models import Contact
+from hearthline.campaigns.scripts import render_script
+from hearthline.lib.errors import ExchangeError, InvalidInputError, NotFoundError
+from hearthline.people.gates import for_roles
+from hearthline.people.models import Role, User
+from hearthline.quality import approval, disputes, queue, reports
+from hearthline.quality.models import CallRating, CampaignCheck, Dispute, Report
+from hearthline.quality.models_moderation import ReportAction
+from hearthline.web.moderator.call_page import calls_with_recordings, facts_of
+from hearthline.web.moderator.words import finding_sentences, report_sentence
+
+CONTACTS_SHOWN = 5
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """One of the answers; its key is its place, from 1. `words`: reasons must be given."""
+
+    value: str
+    label: str | Promise
+    words: bool = True
+
+
+@for_roles(Role.MODERATOR, Role.ADMIN)
+@require_safe
+def overview(request: HttpRequest) -> HttpResponse:
+    counted = queue.counts()
+    waiting = [(kind.title, counted[name]) for name, kind in queue.KINDS.items()]
+    return render(request, "moderator/queue.html", {"waiting": waiting, "total": sum(counted.values())})
+
+
+@for_roles(Role.MODERATOR, Role.ADMIN)
+@require_POST
+def take_next(request: HttpRequest) -> HttpResponse:
+    """The next item; the one named by `after` is left for others."""
+    after = request.POST.get("after", "")
+    if after:
+        queue.leave(_moderator(request), after)
+    return _next(request, after)
+
+
+@for_roles(Role.MODERATOR, Role.ADMIN)
+@require_safe
+def item(request: HttpRequest, kind: str, id: uuid.UUID) -> HttpResponse:
+    queue.hold(_moderator(request), f"{kind}:{id}")
+    return _page(request, kind, id)
+
+
+@for_roles(Role.MODERATOR, Role.ADMIN)
+@require_POST
+def decide(request: HttpRequest, kind: str, id: uuid.UUID) -> HttpResponse:
+    moderator = _moderator(request)
+    queue.hold(moderator, f"{kind}:{id}")
+    try:
+        _desk(kind).decide(request, id, request.POST.get("decision", ""), request.POST.get("words", ""))
+    except NotFoundError:
+        raise
+    except ExchangeError as refusal:
+        return _page(request, kind, id, refused=str(refusal.sentence), status=refusal.status)
+    queue.leave(moderator, f"{kind}:{id}")
+    return _next(request, "")
+
+
+def _next(request: HttpRequest, after: str) -> HttpResponse:
+    found = queue.next_item(_moderator(request), after=after)
+    if found is None:
+        messages.success(request, _("Nothing else waits for you."))
+        return redirect("moderator:queue")
+    return redirect("moderator:item", found.kind, found.id)
+
+
+def _page(request: HttpRequest, kind: str, id: uuid.UUID, refused: str = "", status: int = 200) -> HttpResponse:
+    desk = _desk(kind)
+    context = desk.context(_moderator(request), id) | {
+        "kind": kind,
+        "item_id": id,
+        "refused": refused,
+        "chosen": request.POST.get("decision", ""),
+        "words": request.POST.get("words", ""),
+    }
+    return render(request, desk.template, context, status=status)
+
+
+# --- one desk for each kind -------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    template: str
+    context: Callable[[User, uuid.UUID], dict[str, Any]]
+    decide: Callable[[HttpRequest, uuid.UUID, str, str], object]
+
+
+def _desk(kind: str) -> Desk:
+    desk = _DESKS.get(kind)
+    if desk is None:
+        raise NotFoundError(_("There is nothing at this address."))
+    return desk
+
+
+def _dispute_context(moderator: User, id: uuid.UUID) -> dict[str, Any]:
+    dispute = _one(Dispute.objects.select_related("operator", "review__reviewer").filter(pk=id).first())
+    call = calls_with_recordings([dispute.attempt_id])[0]
+    return {
+        "dispute": dispute,
+        "rating": CallRating.objects.filter(attempt=dispute.attempt_id).first(),
+        "call": call,
+        "facts": facts_of(call),
+        "decisions": [Decision("uphold", _("The operator is right")), Decision("refuse", _("It stays as it is"))],
+        "closed": dispute.decided_at is not None,
+    }
+
+
+def _decide_dispute(request: HttpRequest, id: uuid.UUID, decision: str, words: str) -> None:
+    _chosen(decision, {"uphold", "refuse"})
+    disputes.decide(
+        dispute=_one(Dispute.objects.select_related("review").filter(pk=id).first()),
+        moderator=_moderator(request),
+        upheld=decision == "uphold",
+        answer=words,
+        request=request,
+    )
+
+
+def _campaign_context(moderator: User, id: uuid.UUID) -> dict[str, Any]:
+    check = _one(CampaignCheck.objects.select_related("campaign__organisation").filter(pk=id).first())
+    campaign = check.campaign
+    contacts = list(Contact.objects.filter(campaign=campaign).order_by("campaign", "row_number", "id")[:CONTACTS_SHOWN])
+    return {
+        "check": check,
+        "campaign": campaign,
+        "findings": finding_sentences(check, campaign.currency),
+        "script": render_script(campaign, None, None),
+        "contacts": contacts,
+        "columns": campaign.columns,
+        "outcomes": campaign.dispositions.all(),
+        "decisions": [
+            Decision("approve", _("It may go on") if check.state == "running" else _("It may start"), words=False),
+            Decision("refuse", _("Send it back")),
+        ],
+        "closed": check.decided_at is not None,
+    }
+
+
+def _decide_campaign(request: HttpRequest, id: uuid.UUID, decision: str, words: str) -> None:
+    _chosen(decision, {"approve", "refuse"})
+    approval.decide(
+        check=_one(CampaignCheck.objects.select_related("campaign").filter(pk=id).first()),
+        moderator=_moderator(request),
+        approved=decision == "approve",
+        words=words,
+        request=request,
+    )
+
+
+def _report_context(moderator: User, id: uuid.UUID) -> dict[str, Any]:
+    report = _one(
+        Report.objects.select_related("operator", "campaign", "organisation", "told_by").filter(pk=id).first()
+    )
+    calls = calls_with_recordings([uuid.UUID(call) for call in report.evidence.get("calls", [])])
+    return {
+        "report": report,
+        "sentence": report_sentence(report),
+        "calls": calls,
+        "decisions": [
+            Decision(action.value, action.label, words=action != ReportAction.DISMISS)
+            for action in reports.actions_for(report)
+        ],
+        "closed": report.closed_at is not None,
+    }
+
+
+def _decide_report(request: HttpRequest, id: uuid.UUID, decision: str, words: str) -> None:
+    report = _one(Report.objects.select_related("operator", "campaign").filter(pk=id).first())
+    reports.close(report=report, moderator=_moderator(request), action=decision, answer=words, request=request)
+
+
+_DESKS = {
+    "dispute": Desk("moderator/dispute.html", _dispute_context, _decide_dispute),
+    "campaign": Desk("moderator/campaign.html", _campaign_context, _decide_campaign),
+    "running": Desk("moderator/campaign.html", _campaign_context, _decide_campaign),
+    "report": Desk("moderator/report.html", _report_context, _decide_report),
+}
+
+
+def _one(found: T | None) -> T:
+    if found is None:
+        raise NotFoundError(_("There is nothing at this address."))
+    return found
+
+
+def _chosen(decision: str, known: set[str]) -> None:
+    if decision not in known:
+        raise InvalidInputError(_("Choose what to do about it."))
+
+
+def _moderator(request: HttpRequest) -> User:
+    assert isinstance(request.user, User)
+    return request.user

@@ -1,0 +1,82 @@
+"""An operator's own calls: what others said of them, the recording, and the way to appeal."""
+
+from __future__ import annotations
+
+import uuid
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_http_methods, require_safe
+
+from hearthline.calls.gates import attempt_for_operator
+from hearthline.calls.models import Recording
+from hearthline.lib.errors import ExchangeError
+from hearthline.people.gates import for_roles
+from hearthline.people.models import Role, User
+from hearthline.quality import disputes, reviews
+from hearthline.quality.models import CallRating, Dispute, Report, Review
+from hearthline.quality.models_moderation import ReportAction
+from hearthline.web.places import place_of
+
+SHOWN = 30
+
+
+@for_roles(Role.OPERATOR)
+@require_safe
+def feedback(request: HttpRequest) -> HttpResponse:
+    """What moderators and customers wrote to this operator, the latest first."""
+    assert isinstance(request.user, User)
+    own = {"attempt__operator": request.user}
+    context = {
+        "reviews": Review.objects.filter(replaced_by=None, **own)
+        .select_related("attempt__campaign")
+        .order_by("-at")[:SHOWN],
+        "coached": Report.objects.filter(operator=request.user, action=ReportAction.COACH).order_by("-closed_at")[
+            :SHOWN
+        ],
+        "ratings": CallRating.objects.filter(**own).select_related("attempt__campaign").order_by("-at")[:SHOWN],
+        "disputes": Dispute.objects.filter(operator=request.user)
+        .select_related("attempt__campaign")
+        .order_by("-opened_at")[:SHOWN],
+    }
+    return render(request, "operator/feedback.html", context)
+
+
+@for_roles(Role.OPERATOR)
+@require_http_methods(["GET", "HEAD", "POST"])
+def call(request: HttpRequest, id: uuid.UUID) -> HttpResponse:
+    """The call's page; POST appeals."""
+    attempt = attempt_for_operator(request.user, id)
+    assert isinstance(request.user, User)
+    refusal: ExchangeError | None = None
+    if request.method == "POST":
+        try:
+            disputes.appeal(
+                attempt=attempt,
+                operator=request.user,
+                kind=request.POST.get("kind", ""),
+                words=request.POST.get("words", ""),
+                at_ms=place_of(request.POST.get("place", "")),
+                request=request,
+            )
+        except ExchangeError as error:
+            refusal = error
+        else:
+            messages.success(
+                request, _("Sent. A moderator who had no part in it decides, and you read the reasons here.")
+            )
+            return redirect("operator:call", attempt.pk)
+    context = {
+        "call": attempt,
+        "recordings": list(Recording.objects.filter(attempt=attempt, duration_ms__isnull=False)),
+        "reviews": reviews.valid_reviews(attempt),
+        "rating": CallRating.objects.filter(attempt=attempt).first(),
+        "disputes": list(Dispute.objects.filter(attempt=attempt).order_by("opened_at")),
+        "appealable": disputes.appealable(attempt),
+        "refused": str(refusal.sentence) if refusal else "",
+        "given": request.POST,
+    }
+    reviews.mark_seen(request.user, attempt)
+    return render(request, "operator/call.html", context, status=refusal.status if refusal else 200)
