@@ -37,7 +37,7 @@ from hearthline.lib.errors import (
 )
 from hearthline.people.audit import Tag, record
 from hearthline.people.models import Role, User
-from hearthline.realtime.audiences import STAFF
+from hearthline.realtime.audiences import STAFF, user_audience
 from hearthline.switch import port
 
 logger = logging.getLogger(__name__)
@@ -292,6 +292,7 @@ async def _listen(conductor: Conductor, command: cmd.Listen) -> Reply:
     leg = leg_of(command.line)
     if command.mode == "stop":
         await conductor.switch.park(leg)
+        await conductor.database.run(_tell_of_listening, conductor, actor.attempt, command.mode)
         return {"attempt": command.attempt}
     try:
         mode = port.ListenMode(command.mode)
@@ -303,7 +304,15 @@ async def _listen(conductor: Conductor, command: cmd.Listen) -> Reply:
     if mode is port.ListenMode.WHISPER and target == state.contact:
         raise ConflictError(_("The operator has left this call; there is nobody to whisper to."))
     await conductor.switch.listen(leg, target, mode)
+    await conductor.database.run(_tell_of_listening, conductor, actor.attempt, command.mode)
     return {"attempt": command.attempt}
+
+
+def _tell_of_listening(conductor: Conductor, attempt: Attempt, mode: str) -> None:
+    """Whoever speaks into the call is heard and therefore always told of; silent listening as the exchange has it."""
+    if mode in ("whisper", "barge") or settings.HEARTHLINE.tell_of_listening:
+        payload = {"attempt": str(attempt.pk), "mode": mode}
+        conductor.bus.publish("call.listened", payload, audiences=(user_audience(attempt.operator_id),))
 
 
 def _check_listener(command: cmd.Listen, attempt: Attempt) -> None:

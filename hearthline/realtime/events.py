@@ -165,6 +165,13 @@ class CallJudged(Payload):
     campaign: str
 
 
+class CallListened(Payload):
+    """A moderator listens live, or has stopped; the operator is told as the exchange has it."""
+
+    attempt: str
+    mode: str  # "silent", "whisper", "barge", "stop"
+
+
 class DisputeChanged(Payload):
     dispute: str
     attempt: str
@@ -275,6 +282,7 @@ SCHEMAS: dict[str, type[Payload]] = {
     "call.closed": CallChanged,
     "draft.saved": DraftSaved,
     "recording.ready": RecordingReady,
+    "call.listened": CallListened,
     "call.reviewed": CallReviewed,
     "call.rejected": CallJudged,
     "rejection.settled": CallJudged,

@@ -39,6 +39,7 @@ _OWNER: tuple[_Entry, ...] = (
 _MANAGER: tuple[_Entry, ...] = ((_("Hand-overs"), "manager:home", "phone"),)
 _MODERATOR: tuple[_Entry, ...] = (
     (_("To decide"), "moderator:queue", "check"),
+    (_("Live"), "moderator:live", "headset"),
     (_("Calls"), "moderator:calls", "list"),
 )
 _ADMIN: tuple[_Entry, ...] = (
@@ -47,6 +48,7 @@ _ADMIN: tuple[_Entry, ...] = (
     (_("Invitations"), "staff:invitations", "link"),
     (_("Trunks"), "staff:trunks", "phone"),
     (_("To decide"), "moderator:queue", "check"),
+    (_("Live"), "moderator:live", "headset"),
     (_("Calls"), "moderator:calls", "list"),
     (_("Data"), "admin:index", "gear"),
 )

@@ -30,6 +30,17 @@ NOT_PAYABLE: dict[str, str | Promise] = {
     "reversed": _("taken back by a moderator"),
 }
 
+# calls.call_state.Phase, of a call that goes on
+PHASES: dict[str, str | Promise] = {
+    "dialling": _("dialling"),
+    "ringing": _("ringing"),
+    "early": _("the network's announcement"),
+    "talking": _("talking"),
+    "on_hold": _("on hold"),
+    "briefing": _("briefing"),
+    "handed_over": _("handed over"),
+}
+
 # quality.reviews.ANSWERS
 ANSWERS: dict[str, str | Promise] = {
     "yes": _("yes"),

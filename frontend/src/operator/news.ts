@@ -42,6 +42,7 @@ const TELLERS: Record<string, (p: Record<string, unknown>) => News> = {
     // how an unanswered call ended is told by call.wrapped_up
     return { ...(p["answered"] && has(key) ? { note: say(key) } : {}), sound: "ended" };
   },
+  "call.listened": (p) => ({ note: say(`listened_${text(p["mode"])}`), sound: "attention" }),
   "call.failed": (p) => ({ trouble: text(p["message"]), sound: "attention" }),
   "call.wrapped_up": (p) => {
     const key = `outcome_${text(p["outcome"])}`;

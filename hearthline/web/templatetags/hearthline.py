@@ -107,6 +107,11 @@ def not_payable(code: str) -> str:
 
 
 @register.filter
+def phase(code: str) -> str:
+    return str(words.PHASES.get(code, code))
+
+
+@register.filter
 def answer_words(code: str) -> str:
     """A reviewer's answer."""
     return str(words.ANSWERS.get(code, code))
