@@ -275,7 +275,7 @@ class TestReports:
     def test_a_share_far_from_the_others(self) -> None:
         campaign = a_running_campaign(50, min_talk_s=10)
         good, bad = an_operator(), an_operator()
-        for operator, kind, talk_s in ((good, "refusal", 40), (bad, "success", 40)):
+        for operator, kind, talk_s in ((good, "no_conversation", 40), (bad, "success", 40)):
             for _call in range(20):
                 conversation = a_conversation(campaign=campaign, operator=operator, talk_s=talk_s)
                 conversation.wrap_up(kind)
