@@ -106,7 +106,7 @@ def score(
 
 def valid_reviews(attempt: Attempt) -> list[Review]:
     """Those that count, the latest first."""
-    return list(attempt.reviews.filter(replaced_by=None).select_related("reviewer").order_by("-at"))
+    return list(Review.objects.filter(attempt=attempt, replaced_by=None).select_related("reviewer").order_by("-at"))
 
 
 def mark_seen(operator: User, attempt: Attempt) -> None:
