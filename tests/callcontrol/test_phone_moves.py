@@ -154,3 +154,13 @@ async def test_a_command_for_a_line_that_was_closed_otherwise_rings_nobody(two: 
     await here.command(cmd.CloseLine(key=uuid.uuid4().hex, user=str(here.operator.pk), line=here.line))
     await there.command(cmd.CallBack(key=uuid.uuid4().hex, user=str(here.operator.pk), line=here.line))
     assert [name for name, _ in there.switch.requests].count("ring") == 0
+
+
+@pytest.mark.postgres
+async def test_an_emptied_node_on_postgresql(two: tuple[Exchange, Exchange]) -> None:
+    await test_a_node_that_is_emptied_hands_its_telephones_on(two, "operator")
+
+
+@pytest.mark.postgres
+async def test_a_lost_node_on_postgresql(two: tuple[Exchange, Exchange]) -> None:
+    await test_a_lost_node_leaves_its_telephones_to_be_called_back(two, "manager")
