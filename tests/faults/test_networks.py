@@ -123,7 +123,9 @@ async def test_a_node_is_cut_off_from_the_database_alone(hosts: Hosts, operator:
     wire = hosts.wires[node, "database"]
     wire.cut()
     await asyncio.to_thread(wait_for, lambda: not hosts.heard_within(node, SILENT_S), "its silence")
-    await operator.hears_the_contact()  # it keeps the call for as long as nobody wants it
+    await operator.hears_the_contact()
+    await asyncio.to_thread(wait_for, lambda: not hosts.heard_within(node, LOST_S - 1.5), "its long silence")
+    assert not hosts.nobody_is_called(), "it keeps the call for as long as nobody wants it"
     await the_contact_is_let_go(hosts, operator, call, within_s=LOST_S + TWO_LOOKS_S + ASKED_S)
     assert was_taken_over(hosts, call, node)
     await ends_when_it_is_back(hosts, node, wire)
