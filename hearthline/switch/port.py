@@ -400,7 +400,7 @@ class Switch(Protocol):
     async def accept_phones(self, accounts: Sequence[PhoneAccount]) -> None:
         """From now on exactly these accounts may register; at most `PHONES_BOUND`. Bindings of an account that is not
         among them, or whose `ha1` has changed, are forgotten; calls that are up go on. A registered telephone is rung by
-        `ring` and can call nobody. With FreeSWITCH: its directory, `a1-hash`, and a context without extensions."""
+        `ring` and can call nobody. With FreeSWITCH: its directory, `a1-hash`, and an access list that admits no call."""
         ...
 
     async def registered_phones(self) -> list[str]:

@@ -63,6 +63,8 @@ class Phones:
         self._engine = engine
         self._served = False  # whether FreeSWITCH has the port for telephones
         self._accounts: list[PhoneAccount] | None = None  # None: nobody has said yet
+        self._in_force = False  # whether FreeSWITCH has read the files as they are
+        self._stale: set[str] = set()  # names whose bindings are to be forgotten
         self._here: dict[str, _Place] = {}
         self._guessers = Guessers()
         self._lock = asyncio.Lock()
@@ -86,19 +88,25 @@ class Phones:
                 )
             return
         await self._engine.socket.wait_connected(_WAIT_S)
-        if accounts and not self._served:
-            raise SwitchError(
-                SwitchErrorCode.FAILED,
-                "FreeSWITCH has no port for telephones: write its configuration again and restart it.",
-            )
+        if not self._served:
+            if accounts:
+                raise SwitchError(
+                    SwitchErrorCode.FAILED,
+                    "FreeSWITCH has no port for telephones: write its configuration again and restart it.",
+                )
+            return
         async with self._lock:
             kept = await asyncio.to_thread(phone_files.read_kept, config.phones_folder)
             self._accounts = list(accounts)
             wanted = {account.name: account.ha1 for account in accounts}
+            self._stale |= {name for name, ha1 in kept.items() if wanted.get(name) != ha1} | (
+                self._here.keys() - wanted
+            )
             await self._write(config.phones_folder)
-            for name in {name for name, ha1 in kept.items() if wanted.get(name) != ha1} | (self._here.keys() - wanted):
+            for name in sorted(self._stale):
                 await self._engine.socket.api(f"sofia profile {PROFILE} flush_inbound_reg {name}@{config.phones_realm}")
                 self._gone(name, time.time())
+                self._stale.discard(name)
 
     async def _write(self, folder: Path) -> None:
         """Accounts and denials as they are now; in force at once."""
@@ -119,8 +127,12 @@ class Phones:
             raise SwitchError(
                 SwitchErrorCode.FAILED, f"FreeSWITCH's folder for telephones cannot be written: {error.strerror}."
             ) from None
-        if any(changed):
-            await self._engine.socket.run("reloadacl")  # reads the whole configuration again, the directory too
+        self._in_force = self._in_force and not any(changed)
+        if not self._in_force:
+            said = await self._engine.socket.run("reloadacl")  # reads the whole configuration again, the directory too
+            if not said.startswith("+OK"):
+                raise SwitchError(SwitchErrorCode.FAILED, "FreeSWITCH could not read its files about telephones.")
+            self._in_force = True
 
     def registered(self) -> list[str]:
         return sorted(self._here)
