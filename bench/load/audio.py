@@ -11,7 +11,7 @@ from pathlib import Path
 from bench.engine import engine
 from bench.figure import Figure
 from bench.freeswitch import client_of, freeswitch
-from bench.load.climb import Climb, Plan, Step, climb
+from bench.load.climb import Climb, Plan, climb
 from hearthline.switch.embedded.client import EmbeddedClient
 from hearthline.switch.embedded.codecs import OPUS
 from hearthline.switch.freeswitch.rendering import find_program
@@ -76,7 +76,7 @@ def figures_of(found: Carried) -> Iterator[Figure]:
     if found.most >= FIELD_MANUAL:
         yield Figure(
             f"{name}: calls, probe in bounds", f"{found.here}", f"at least {FIELD_MANUAL} a server",
-            _verdict(found), f"{best.look.line() if best else 'none'}{_why_no_more(ended_by)}",
+            _verdict(found), f"{best.look.line() if best else 'none'}{_why_no_more(found.climb)}",
         )  # fmt: skip
     step = best or ended_by
     if step is not None:
@@ -95,10 +95,11 @@ def _verdict(found: Carried) -> bool | None:
     return None if full else False
 
 
-def _why_no_more(ended_by: Step | None) -> str:
-    if ended_by is None:
-        return "; more were not tried"
+def _why_no_more(climb: Climb) -> str:
+    over = climb.ended_by
+    if over is None:
+        return f"; {climb.refused or 'more were not tried'}"
     return (
-        f"; at {ended_by.calls}: {ended_by.look.line()}, the node at {ended_by.node_percent:.0f} % of a core, the whole"
-        f" machine at {ended_by.machine_percent:.0f} %"
+        f"; at {over.calls}: {over.look.line()}, the node at {over.node_percent:.0f} % of a core, the whole machine at"
+        f" {over.machine_percent:.0f} %"
     )

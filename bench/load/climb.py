@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import uuid
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -16,7 +16,7 @@ from bench.load.robot_process import RobotProcess, robots
 from hearthline.switch.embedded.client import EmbeddedClient
 from hearthline.switch.embedded.codecs import PCMU
 from hearthline.switch.freeswitch.engine import FreeswitchSwitch
-from hearthline.switch.port import Destination, LegAnswered
+from hearthline.switch.port import Destination, LegAnswered, SwitchError
 
 Client = EmbeddedClient | FreeswitchSwitch
 ANSWER_S = 30.0
@@ -49,6 +49,7 @@ class Step:
 class Climb:
     steps: list[Step] = field(default_factory=list)  # that stayed in bounds
     ended_by: Step | None = None  # the lowest that did not
+    refused: str = ""  # why no more calls could be set up
 
     @property
     def best(self) -> Step | None:
@@ -110,11 +111,12 @@ class Load:
     async def end(self) -> None:
         self._listening.cancel()
         await asyncio.gather(self._listening, return_exceptions=True)
-        for snapshot in await self._client.legs():
-            await self._client.hang_up(snapshot.leg)
+        with contextlib.suppress(SwitchError):  # one that does not even do this any more is ended in a moment anyway
+            for snapshot in await self._client.legs():
+                await self._client.hang_up(snapshot.leg)
 
 
-@asynccontextmanager
+@contextlib.asynccontextmanager
 async def _loaded(client: Client, folder: Path) -> AsyncIterator[tuple[Load, RobotProcess]]:
     """A node that is ready for calls, and its probe call."""
     client.start()
@@ -134,7 +136,11 @@ async def climb(client: Client, pid: int, folder: Path, plan: Plan) -> Climb:
     async with _loaded(client, folder) as (load, probe):
         await load.call(probe, probe, PCMU, recorded=plan.recorded)
         while len(load) < plan.most:
-            await load.add(min(plan.most - len(load), plan.more if len(load) else plan.first), plan)
+            try:
+                await load.add(min(plan.most - len(load), plan.more if len(load) else plan.first), plan)
+            except (SwitchError, TimeoutError) as error:
+                found.refused = f"with {len(load)} calls no more could be set up ({type(error).__name__}: {error})"
+                break
             if not await _stays(found, load, probe, pid, plan):
                 await load.drop((plan.more if found.steps else plan.first) // 2)
                 await _stays(found, load, probe, pid, plan)

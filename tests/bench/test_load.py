@@ -62,7 +62,7 @@ def _is_sane(found: audio.Carried) -> None:
 
 @pytest.fixture(scope="module")
 def measured() -> Measured:
-    return control.measure(FEW, measure_s=4.0, settle_s=1.0, ramp_s=20.0)
+    return control.measure(FEW, measure_s=3.0, settle_s=0.5, ramp_s=20.0)
 
 
 def test_calls_with_simulated_audio_go_through_the_whole_exchange(measured: Measured) -> None:
