@@ -42,6 +42,12 @@ class Carried:
         step = self.climb.best or self.climb.ended_by
         return int(1000 / step.cpu_ms) if step else 0
 
+    @property
+    def limited_by_machine(self) -> bool:
+        """More was not to be had here, and the node was not what was used up: the probe says nothing of it then."""
+        over = self.climb.ended_by
+        return over is None or (over.machine_percent > FULL_PERCENT and over.node_percent < FULL_PERCENT)
+
 
 def engines() -> list[str]:
     return ["embedded engine", *(["FreeSWITCH"] if find_program() else [])]
@@ -90,9 +96,7 @@ def _verdict(found: Carried) -> bool | None:
     """None where fewer calls than the bar say something of this machine only: it was full, and its node was not."""
     if found.here >= FIELD_MANUAL:
         return True
-    over = found.climb.ended_by
-    full = over is not None and over.machine_percent > FULL_PERCENT and over.node_percent < FULL_PERCENT
-    return None if full else False
+    return None if found.climb.ended_by and found.limited_by_machine else False
 
 
 def _why_no_more(climb: Climb) -> str:

@@ -17,7 +17,7 @@ def table(carried: list[Carried], control: Measured) -> str:
     rows = [("", "a core", "in bounds here")]
     for one in carried:
         name = f"operators, {one.engine}{f', {one.work}' if one.work else ''}"
-        rows.append((name, f"{SHARE * one.a_core:.0f}", f"{one.here}" if one.climb.steps else "-"))
+        rows.append((name, f"{_a_core(one)}", f"{one.here}" if one.climb.steps else "-"))
     rows.append(("the field's published bar, a server", f"{FIELD_MANUAL} manual", "25 predictive"))
     lines = [f"{what:<{_WIDE}} {core:>12} {here:>16}" for what, core, here in rows]
     lines += [f"{what:<{_WIDE}} {value:>12}" for what, value in _rest(control)]
@@ -25,12 +25,16 @@ def table(carried: list[Carried], control: Measured) -> str:
     return "\n".join(["", title, "-" * len(title), *lines])
 
 
+def _a_core(one: Carried) -> int:
+    """Processor time is not all: where audio was late before the processor was used up, that decides."""
+    planned = int(SHARE * one.a_core)
+    return planned if one.limited_by_machine else min(planned, one.here)
+
+
 def _rest(control: Measured) -> list[tuple[str, str]]:
     each_s = CALLS_AN_HOUR / 3600
-    parts = {
-        name: SHARE * 1000 / (control.line_ms(name) + each_s * control.call_ms(name)) for name in control.busy.cpu_s
-    }  # operators
-    rows = [(f"operators a core of {name}", f"{parts[name]:,.0f}") for name in parts]
+    used_ms = {name: control.line_ms(name) + each_s * control.call_ms(name) for name in control.busy.cpu_s}
+    rows = [(f"operators a core of {name}", f"{SHARE * 1000 / ms:,.0f}") for name, ms in used_ms.items() if ms > 0]
     memory = sum(control.memory.values())
     rows += [
         ("memory for each call, pages and call control", f"{memory / 1024:.0f} KiB"),
