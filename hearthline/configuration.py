@@ -125,6 +125,14 @@ class Configuration(BaseSettings):
     rejections_free_a_day: int = 3  # a customer may always reject so many conversations within 24 hours
     rejections_percent_a_day: int = 10  # ... and so many of a hundred paid ones
     tell_of_listening: bool = True  # an operator sees that a moderator listens live
+    # the analysis of recordings: from which value on a call is shown to a moderator (docs/analysis.md)
+    analyse_recordings: bool = True
+    suspicion_machine_percent: int = 60  # likelihood of an answering machine, where a conversation was claimed
+    suspicion_interruptions_per_minute: float = 2.0  # of the contact by the operator
+    suspicion_snr_db: float = 12.0  # the operator's voice above the noise of their microphone is less than this
+    suspicion_clipped_percent: float = 3.0  # of the operator's speech is cut off
+    suspicion_contact_speech_ms: int = 1500  # the contact said less than this in a conversation that was paid
+    suspicion_silence_percent: float = 50.0  # of a call in which nobody speaks
 
     max_upload_bytes: int = 50_000_000
     max_import_rows: int = 1_000_000

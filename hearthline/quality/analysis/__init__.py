@@ -1,0 +1,1 @@
+"""What the recording of a call tells: offline, on both channels."""

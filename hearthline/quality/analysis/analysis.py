@@ -1,0 +1,105 @@
+"""The whole analysis of one call: samples in, figures out. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from hearthline.quality.analysis.frames import Framer, Frames, Samples
+from hearthline.quality.analysis.machines import Machine, machine_of
+from hearthline.quality.analysis.microphone import Microphone, microphone_of
+from hearthline.quality.analysis.talk import Talk, talk_of
+from hearthline.quality.analysis.tones import Tone, tones_of
+from hearthline.quality.analysis.voice import Span, speech_of, within
+
+VERSION = 1  # of the method: figures of different versions are not compared
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """What is known of a call beside its sound: while the operator was connected with the contact. `operator_left_ms` None: to the
+    end. `away`: while the contact heard music, in order (a briefing)."""
+
+    operator_left_ms: int | None = None
+    away: tuple[Span, ...] = ()
+
+    def presences(self, duration_ms: int) -> list[Span]:
+        end = duration_ms if self.operator_left_ms is None else min(self.operator_left_ms, duration_ms)
+        edges = [0, *(time for span in self.away for time in (span.start, span.end)), end]
+        pairs = zip(edges[::2], edges[1::2], strict=True)
+        return [Span(max(0, start), min(stop, end)) for start, stop in pairs if min(stop, end) > max(0, start)]
+
+
+@dataclass(frozen=True, slots=True)
+class Analysis:
+    """Of one recording. `presence`: while the operator was there, as one span; what is about the operator is of it alone."""
+
+    duration_ms: int
+    presence: Span
+    contact: list[Span]
+    operator: list[Span]
+    contact_tones: list[Tone]
+    operator_tones: list[Tone]
+    talk: Talk
+    operator_microphone: Microphone
+    contact_line: Microphone
+    machine: Machine
+
+    def to_json(self) -> dict[str, Any]:
+        """Spans as [start, end], figures by the names of their fields."""
+        return {
+            "version": VERSION,
+            "duration_ms": self.duration_ms,
+            "presence": _plain(self.presence),
+            "contact": [_plain(span) for span in self.contact],
+            "operator": [_plain(span) for span in self.operator],
+            "contact_tones": [_tone(tone) for tone in self.contact_tones],
+            "operator_tones": [_tone(tone) for tone in self.operator_tones],
+            "talk": {name: _plain(getattr(self.talk, name)) for name in Talk.__dataclass_fields__},
+            "microphone": asdict(self.operator_microphone),
+            "contact_line": asdict(self.contact_line),
+            "machine": {name: _plain(getattr(self.machine, name)) for name in Machine.__dataclass_fields__},
+        }
+
+
+def analyse(pieces: Iterable[tuple[Samples, Samples]], situation: Situation | None = None) -> Analysis:
+    """Pieces of both channels, contact first, 16 bit at 8 kHz. Takes some six seconds of CPU for an hour of recording."""
+    contact, operator = Framer(), Framer()
+    for theirs, ours in pieces:
+        contact.add(theirs)
+        operator.add(ours)
+    return analyse_frames(contact.frames(), operator.frames(), situation or Situation())
+
+
+def analyse_frames(contact: Frames, operator: Frames, situation: Situation) -> Analysis:
+    duration = min(contact.duration_ms, operator.duration_ms)
+    contact_tones, operator_tones = tones_of(contact), tones_of(operator)
+    presences = situation.presences(duration)
+    presence = Span(0, presences[-1].end) if presences else Span(0, 0)
+    theirs = within(speech_of(contact, [tone.span for tone in contact_tones]), presences)
+    ours = within(speech_of(operator, [tone.span for tone in operator_tones]), presences)
+    return Analysis(
+        duration_ms=duration,
+        presence=presence,
+        contact=theirs,
+        operator=ours,
+        contact_tones=contact_tones,
+        operator_tones=operator_tones,
+        talk=talk_of(theirs, ours, presence),
+        operator_microphone=microphone_of(operator, ours, presence),
+        contact_line=microphone_of(contact, theirs, presence),
+        machine=machine_of(theirs, ours, contact_tones, presence),
+    )
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Span):
+        return [value.start, value.end]
+    if isinstance(value, tuple | list):
+        return [_plain(one) for one in value]
+    return value
+
+
+def _tone(tone: Tone) -> dict[str, Any]:
+    return {"kind": tone.kind, "at": [tone.span.start, tone.span.end], "hz": tone.hz, "key": tone.key}
