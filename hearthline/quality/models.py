@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from hearthline.quality.models_analysis import (
+    AnalysisState,
+    CallAnalysis,
+)
 from hearthline.quality.models_moderation import (
     CallRating,
     CampaignCheck,
@@ -12,4 +16,14 @@ from hearthline.quality.models_moderation import (
     ScorecardItem,
 )
 
-__all__ = ["CallRating", "CampaignCheck", "Dispute", "QueueClaim", "Report", "Review", "ScorecardItem"]
+__all__ = [
+    "AnalysisState",
+    "CallAnalysis",
+    "CallRating",
+    "CampaignCheck",
+    "Dispute",
+    "QueueClaim",
+    "Report",
+    "Review",
+    "ScorecardItem",
+]

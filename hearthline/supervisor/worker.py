@@ -17,6 +17,7 @@ from hearthline.ledger.tasks import mature_pay
 from hearthline.lib import logs
 from hearthline.observe.server import serve_beside
 from hearthline.quality.tasks import look_for_reports, settle_rejections
+from hearthline.quality.analysis.tasks import queue_analyses
 
 logger = logging.getLogger(__name__)
 
@@ -38,6 +39,7 @@ CHORES = (
     Chore("queue the maturing of pay", 300, lambda: mature_pay.enqueue()),
     Chore("queue the settling of rejections", 300, lambda: settle_rejections.enqueue()),
     Chore("queue the look for reports", 3600, lambda: look_for_reports.enqueue()),
+    Chore("queue the analysis of recordings", 20, queue_analyses),
     Chore("forget sessions that have ended", 24 * 3600, lambda: call_command("clearsessions")),
     Chore(
         "forget old task results",

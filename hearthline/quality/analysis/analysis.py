@@ -19,10 +19,12 @@ VERSION = 1  # of the method: figures of different versions are not compared
 @dataclass(frozen=True, slots=True)
 class Situation:
     """What is known of a call beside its sound: while the operator was connected with the contact. `operator_left_ms` None: to the
-    end. `away`: while the contact heard music, in order (a briefing)."""
+    end. `away`: while the contact heard music, in order (a briefing). `held_ms`:
+    for how long they heard music besides, nobody knows when (the operator's hold)."""
 
     operator_left_ms: int | None = None
     away: tuple[Span, ...] = ()
+    held_ms: int = 0
 
     def presences(self, duration_ms: int) -> list[Span]:
         end = duration_ms if self.operator_left_ms is None else min(self.operator_left_ms, duration_ms)
@@ -33,10 +35,11 @@ class Situation:
 
 @dataclass(frozen=True, slots=True)
 class Analysis:
-    """Of one recording. `presence`: while the operator was there, as one span; what is about the operator is of it alone."""
+    """Of one recording. `presences`: while the operator was there; figures of the talk are of them alone."""
 
     duration_ms: int
-    presence: Span
+    presences: list[Span]
+    held_ms: int
     contact: list[Span]
     operator: list[Span]
     contact_tones: list[Tone]
@@ -46,12 +49,17 @@ class Analysis:
     contact_line: Microphone
     machine: Machine
 
+    @property
+    def present_ms(self) -> int:
+        return sum(span.length for span in self.presences)
+
     def to_json(self) -> dict[str, Any]:
         """Spans as [start, end], figures by the names of their fields."""
         return {
             "version": VERSION,
             "duration_ms": self.duration_ms,
-            "presence": _plain(self.presence),
+            "presences": _plain(self.presences),
+            "held_ms": self.held_ms,
             "contact": [_plain(span) for span in self.contact],
             "operator": [_plain(span) for span in self.operator],
             "contact_tones": [_tone(tone) for tone in self.contact_tones],
@@ -76,20 +84,20 @@ def analyse_frames(contact: Frames, operator: Frames, situation: Situation) -> A
     duration = min(contact.duration_ms, operator.duration_ms)
     contact_tones, operator_tones = tones_of(contact), tones_of(operator)
     presences = situation.presences(duration)
-    presence = Span(0, presences[-1].end) if presences else Span(0, 0)
     theirs = within(speech_of(contact, [tone.span for tone in contact_tones]), presences)
     ours = within(speech_of(operator, [tone.span for tone in operator_tones]), presences)
     return Analysis(
         duration_ms=duration,
-        presence=presence,
+        presences=presences,
+        held_ms=situation.held_ms,
         contact=theirs,
         operator=ours,
         contact_tones=contact_tones,
         operator_tones=operator_tones,
-        talk=talk_of(theirs, ours, presence),
-        operator_microphone=microphone_of(operator, ours, presence),
-        contact_line=microphone_of(contact, theirs, presence),
-        machine=machine_of(theirs, ours, contact_tones, presence),
+        talk=talk_of(theirs, ours, presences),
+        operator_microphone=microphone_of(operator, ours, presences),
+        contact_line=microphone_of(contact, theirs, presences),
+        machine=machine_of(theirs, ours, contact_tones, presences[-1].end if presences else 0),
     )
 
 

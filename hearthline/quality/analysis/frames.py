@@ -70,7 +70,9 @@ class Framer:
         """All of them; an empty channel has one frame of nothing."""
         self._work()
         parts = self._parts or [_frames(np.zeros(WINDOW, dtype=np.int16), 1)]
-        return Frames(*(np.concatenate([getattr(part, name) for part in parts]) for name in Frames.__dataclass_fields__))
+        return Frames(
+            *(np.concatenate([getattr(part, name) for part in parts]) for name in Frames.__dataclass_fields__)
+        )
 
     def _work(self) -> None:
         joined = np.concatenate(self._waiting)

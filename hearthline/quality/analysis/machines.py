@@ -27,8 +27,8 @@ class Machine:
     fax: bool
 
 
-def machine_of(contact: list[Span], operator: list[Span], tones: Sequence[Tone], presence: Span) -> Machine:
-    """By the contact's speech and tones; `operator`: what was said to it.
+def machine_of(contact: list[Span], operator: list[Span], tones: Sequence[Tone], end_ms: int) -> Machine:
+    """By the contact's speech and tones; `operator`: what was said to it; `end_ms`: until when.
 
     Three signs, none of them enough alone: a long greeting without a pause (up to 0.35), a beep after it (0.4), and nobody
     who takes turns afterwards (0.3). Each answer after the greeting takes 0.3 away: a person may explain at length, too. A fax tone, or
@@ -44,7 +44,7 @@ def machine_of(contact: list[Span], operator: list[Span], tones: Sequence[Tone],
         score += 0.35 * min(1.0, max(0.0, longer))
     if beep is not None:
         score += 0.4
-    after = presence.end - (greeting.end if greeting is not None else presence.start)
+    after = end_ms - (greeting.end if greeting is not None else 0)
     if (greeting is not None or beep is not None) and not answers and after >= HEARD_OUT_MS:
         score += 0.3
     score -= 0.3 * answers

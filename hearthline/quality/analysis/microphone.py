@@ -29,10 +29,10 @@ class Microphone:
     syllables_per_s: float | None
 
 
-def microphone_of(frames: Frames, speech: Sequence[Span], presence: Span) -> Microphone:
-    """`speech` of this channel; `presence`: while its owner was on the line."""
+def microphone_of(frames: Frames, speech: Sequence[Span], presences: Sequence[Span]) -> Microphone:
+    """`speech` of this channel; `presences`: while its owner was on the line."""
     spoken = mask_of(speech, len(frames))
-    here = mask_of([presence], len(frames))
+    here = mask_of(presences, len(frames))
     quiet = here & ~_widened(spoken, 15) & ~frames.dead
     enough = int(spoken.sum()) * HOP_MS >= LEAST_SPEECH_MS
     loud = speech_db(frames, spoken) if enough else None

@@ -26,6 +26,9 @@ SILENT_SPEECH_MS = 700  # who spoke for less said nothing (calls.settlement.VOIC
 INTERRUPTIONS_LEAST = 3  # in one call, however short
 NOISY_SPEECH_MS = 3000  # of the operator's speech; less of it is no measure
 IDLE_AFTER_MS = 30_000
+HELD_MS = (
+    2000  # music for so long, nobody knows where, may pass for the operator: what it could be mistaken for is not told
+)
 EVIDENCE_MOST = 20  # places told of one suspicion
 
 
@@ -102,31 +105,33 @@ def _machine(analysis: Analysis, claim: Claim, bar: Policy) -> list[Suspicion]:
 
 def _one_way(analysis: Analysis) -> list[Suspicion]:
     """Nothing at all came from one side; or, from the contact's, nothing but noise while the operator spoke to them."""
-    if analysis.presence.length < ONE_WAY_AFTER_MS:
+    if analysis.present_ms < ONE_WAY_AFTER_MS:
         return []
     talk = analysis.talk
     contact, operator = analysis.contact_line.dead_share, analysis.operator_microphone.dead_share
     if operator >= DEAD_SHARE and talk.operator_speech_ms < SILENT_SPEECH_MS:
-        return [Suspicion("one_way_audio", (analysis.presence,), operator, DEAD_SHARE, "operator")]
+        return [Suspicion("one_way_audio", tuple(analysis.presences), operator, DEAD_SHARE, "operator")]
     if talk.contact_speech_ms < SILENT_SPEECH_MS and (
         contact >= DEAD_SHARE or talk.operator_speech_ms >= ONE_WAY_HEARD_MS
     ):
-        return [Suspicion("one_way_audio", (analysis.presence,), contact, DEAD_SHARE, "contact")]
+        return [Suspicion("one_way_audio", tuple(analysis.presences), contact, DEAD_SHARE, "contact")]
     return []
 
 
 def _silent_operator(analysis: Analysis) -> list[Suspicion]:
     talk = analysis.talk
     said_nothing = talk.operator_speech_ms < SILENT_SPEECH_MS
-    if said_nothing and (analysis.presence.length >= ONE_WAY_AFTER_MS or talk.contact_speech_ms >= ONE_WAY_HEARD_MS):
-        places = tuple(analysis.contact[:EVIDENCE_MOST]) or (analysis.presence,)
+    if said_nothing and (analysis.present_ms >= ONE_WAY_AFTER_MS or talk.contact_speech_ms >= ONE_WAY_HEARD_MS):
+        places = tuple(analysis.contact[:EVIDENCE_MOST]) or tuple(analysis.presences)
         return [Suspicion("silent_operator", places, talk.operator_speech_ms, SILENT_SPEECH_MS)]
     return []
 
 
 def _interrupting(analysis: Analysis, bar: Policy) -> list[Suspicion]:
+    if analysis.held_ms >= HELD_MS:
+        return []
     places = analysis.talk.interruptions_by_operator
-    minutes = max(1.0, analysis.presence.length / 60_000)
+    minutes = max(1.0, analysis.present_ms / 60_000)
     rate = round(len(places) / minutes, 2)
     if len(places) >= INTERRUPTIONS_LEAST and rate >= bar.interruptions_per_minute:
         return [Suspicion("interrupting", places[:EVIDENCE_MOST], rate, bar.interruptions_per_minute)]
@@ -140,7 +145,7 @@ def _microphone(analysis: Analysis, bar: Policy) -> list[Suspicion]:
     places = tuple(sorted(analysis.operator, key=lambda span: -span.length)[:3])
     if microphone.clipped_share >= bar.clipped_share:
         found.append(Suspicion("clipped", places, microphone.clipped_share, bar.clipped_share))
-    if microphone.snr_db is not None and microphone.snr_db < bar.snr_db:
+    if microphone.snr_db is not None and microphone.snr_db < bar.snr_db and analysis.held_ms < HELD_MS:
         found.append(Suspicion("noisy", places, microphone.snr_db, bar.snr_db))
     return found
 
@@ -155,9 +160,9 @@ def _short(analysis: Analysis, claim: Claim, bar: Policy) -> list[Suspicion]:
 
 def _idle(analysis: Analysis, bar: Policy) -> list[Suspicion]:
     share = analysis.talk.silence_share
-    if analysis.presence.length < IDLE_AFTER_MS or share < bar.silence_share:
+    if analysis.present_ms < IDLE_AFTER_MS or share < bar.silence_share:
         return []
-    silences = silences_of(analysis.contact, analysis.operator, analysis.presence)
+    silences = silences_of(analysis.contact, analysis.operator, analysis.presences)
     places = tuple(sorted(sorted(silences, key=lambda span: -span.length)[:3]))
     return [Suspicion("idle", places, share, bar.silence_share)]
 

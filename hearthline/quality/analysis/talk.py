@@ -7,11 +7,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import median
 
-from hearthline.quality.analysis.voice import Span, bridged
+from hearthline.quality.analysis.voice import Span, bridged, within
 
 TURN_PAUSE_MS = 1000  # who pauses for less has not finished the sentence
 MONOLOGUE_PAUSE_MS = 2000  # who pauses for less goes on talking, unless the other one says something
 NOD_MS = 900  # what is shorter ("yes", "uh-huh") is a nod: it neither interrupts nor ends a monologue
+BREATH_MS = 500  # who draws breath is still speaking
 INTERRUPTED_AFTER_MS = 300  # the other one must have been speaking for so long, else both began at once
 OVERLAP_MS = 250  # ... and both must speak for so long: ends and beginnings that touch are the art of talking
 SILENCE_MS = 2000  # a shorter one is thinking
@@ -41,11 +42,11 @@ class Talk:
     operator_turns: int
 
 
-def talk_of(contact: list[Span], operator: list[Span], presence: Span) -> Talk:
-    """`presence`: while contact and operator could talk with each other."""
+def talk_of(contact: list[Span], operator: list[Span], presences: list[Span]) -> Talk:
+    """`presences`: while contact and operator could talk with each other, in order."""
     latencies = latencies_of(contact, operator)
     by_operator, by_contact = interruptions(contact, operator), interruptions(operator, contact)
-    silences = silences_of(contact, operator, presence)
+    silences = silences_of(contact, operator, presences)
     return Talk(
         contact_first_word_ms=first_word(contact),
         operator_first_word_ms=first_word(operator),
@@ -55,7 +56,7 @@ def talk_of(contact: list[Span], operator: list[Span], presence: Span) -> Talk:
         contact_monologue=longest_monologue(contact, operator),
         operator_monologue=longest_monologue(operator, contact),
         longest_silence=max(silences, key=lambda span: span.length, default=None),
-        silence_share=silence_share(silences, presence),
+        silence_share=silence_share(silences, presences),
         interruptions_by_operator=tuple(by_operator),
         interruptions_by_contact=tuple(by_contact),
         overlap_ms=sum(span.length for span in by_operator + by_contact),
@@ -96,24 +97,29 @@ def longest_monologue(mine: list[Span], other: list[Span]) -> Span | None:
     return max(stretches, key=lambda span: span.length, default=None)
 
 
-def silences_of(contact: list[Span], operator: list[Span], presence: Span) -> list[Span]:
+def silences_of(contact: list[Span], operator: list[Span], presences: list[Span]) -> list[Span]:
     """Where nobody spoke for two seconds or more while both were there."""
     both = bridged(sorted(contact + operator), 1)
-    edges = [presence.start, *(time for span in both for time in (span.start, span.end)), presence.end]
-    gaps = [Span(start, end) for start, end in zip(edges[::2], edges[1::2], strict=True)]
+    gaps: list[Span] = []
+    for presence in presences:
+        spoken = within(both, [presence])
+        edges = [presence.start, *(time for span in spoken for time in (span.start, span.end)), presence.end]
+        gaps += [Span(start, end) for start, end in zip(edges[::2], edges[1::2], strict=True)]
     return [gap for gap in gaps if gap.length >= SILENCE_MS]
 
 
-def silence_share(silences: Sequence[Span], presence: Span) -> float:
+def silence_share(silences: Sequence[Span], presences: Sequence[Span]) -> float:
     """The share, 0..1, of the talk in which nobody spoke (stretches of two seconds or more). Much of it: a form filled in while
     the contact waits, or time being spent."""
-    return round(sum(span.length for span in silences) / presence.length, 4) if presence.length > 0 else 0.0
+    total = speech_ms(presences)
+    return round(speech_ms(silences) / total, 4) if total else 0.0
 
 
 def interruptions(interrupted: list[Span], by: list[Span]) -> list[Span]:
     """Where `by` began to speak, more than a nod, in the middle of what the other said; each from its beginning to where one of
     the two fell silent."""
     found = []
+    interrupted = bridged(interrupted, BREATH_MS)
     for turn in turns_of(by, interrupted):
         if turn.length < NOD_MS:
             continue

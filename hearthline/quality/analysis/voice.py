@@ -26,6 +26,7 @@ COARSE_SPREADS, FINE_SPREADS = (
     1.0,
 )  # a voice stands out more than noise does, by so many standard deviations of noise
 BRIDGED_MS = 300  # a shorter pause is part of speaking
+TONE_EDGE_MS = 30  # where a tone sets in it is no tone yet
 SHORTEST_MS = 120  # a shorter sound is a click
 
 
@@ -48,10 +49,13 @@ def speech_of(frames: Frames, tones: list[Span] | None = None) -> list[Span]:
     """Stretches of speech, in order; `tones` (of a fax, a key, a beep) are no speech."""
     silent = frames.dead.copy()
     for tone in tones or []:
-        silent[tone.start // HOP_MS : tone.end // HOP_MS] = True
+        silent[max(0, tone.start - TONE_EDGE_MS) // HOP_MS : (tone.end + TONE_EDGE_MS) // HOP_MS] = True
     if silent.all():
         return []
-    power: Floats = np.power(np.float32(10), np.maximum(frames.bands_db, np.float32(FAINTEST_DB)) / 10).astype(np.float32)
+    power: Floats = np.power(np.float32(10), np.maximum(frames.bands_db, np.float32(FAINTEST_DB)) / 10).astype(
+        np.float32
+    )
+    power[silent] = np.float32(10 ** (FAINTEST_DB / 10))
     coarse = _above_floor(power, COARSE_MS, silent)
     mean, spread = _of_noise(coarse[~silent])
     likely = (coarse >= max(COARSE_LEAST_DB, mean + COARSE_SPREADS * spread)) & ~silent
