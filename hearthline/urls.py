@@ -13,6 +13,7 @@ urlpatterns = [
     path("", include("hearthline.web.account.urls")),
     path("", include("hearthline.people.urls")),
     path("", include("hearthline.web.recordings")),
+    path("", include("hearthline.web.analysis")),
     path("", include("hearthline.web.relays")),
     path("", include("hearthline.web.operator.urls")),
     path("", include("hearthline.web.manager.urls")),

@@ -17,6 +17,7 @@ interface Parts {
   error: HTMLElement;
   speed: HTMLSelectElement;
   download: HTMLAnchorElement;
+  analysis: HTMLAnchorElement;
 }
 
 const STEP_S = 5;
@@ -61,8 +62,11 @@ class Player {
   }
 
   async open(button: HTMLElement): Promise<void> {
-    if (this.opener === button) {
-      this.toggle();
+    const at = Number(button.dataset.at ?? Number.NaN);
+    if (this.opener?.dataset.audio === button.dataset.audio) {
+      this.mark(button);
+      if (!Number.isNaN(at)) this.goTo(at);
+      if (Number.isNaN(at) || this.audio.paused) this.toggle();
       return;
     }
     this.mark(button);
@@ -72,8 +76,11 @@ class Player {
     parts.title.textContent = button.dataset.title ?? "";
     const url = button.dataset.audio ?? "";
     parts.download.href = `${url}?download=1`;
+    parts.analysis.hidden = !button.dataset.analysis;
+    parts.analysis.href = button.dataset.analysis ?? "";
     this.audio.src = url;
     this.audio.playbackRate = Number(parts.speed.value);
+    if (at > 0) this.audio.currentTime = at; // before anything has come: playing begins there
     const playing = this.audio.play();
     parts.toggle.focus();
     const [outline] = await Promise.all([
@@ -201,6 +208,7 @@ export function startPlayer(): void {
     error: part(root, "error"),
     speed: part(root, "speed"),
     download: part(root, "download"),
+    analysis: part(root, "analysis"),
   });
   player = made;
   document.addEventListener("click", (event) => {

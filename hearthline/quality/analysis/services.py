@@ -48,19 +48,21 @@ def queue_waiting() -> list[uuid.UUID]:
         .order_by("started_at")
         .values_list("pk", flat=True)[:AT_ONCE]
     )
-    CallAnalysis.objects.bulk_create(
-        [CallAnalysis(recording_id=id, changed_at=now) for id in found], ignore_conflicts=True
-    )
-    return found + _stuck()
+    if found:
+        rows = [CallAnalysis(recording_id=id, changed_at=now) for id in found]
+        CallAnalysis.objects.bulk_create(rows, ignore_conflicts=True)
+    return found + _stuck(now)
 
 
-def _stuck() -> list[uuid.UUID]:
-    now = clock.now()
+def _stuck(now: datetime) -> list[uuid.UUID]:
     unfinished = (AnalysisState.QUEUED, AnalysisState.RUNNING)
     left = CallAnalysis.objects.filter(state__in=unfinished, changed_at__lt=now - STUCK_AFTER)
-    left.filter(tries__gte=MOST_TRIES).update(state=AnalysisState.FAILED, error="gave_up", changed_at=now)
-    again = list(left.values_list("pk", flat=True)[:AT_ONCE])
-    CallAnalysis.objects.filter(pk__in=again).update(state=AnalysisState.QUEUED, changed_at=now)
+    tried = dict(left.values_list("pk", "tries")[:AT_ONCE])
+    again = [id for id, tries in tried.items() if tries < MOST_TRIES]
+    if again:
+        left.filter(pk__in=again).update(state=AnalysisState.QUEUED, changed_at=now)
+    if len(again) < len(tried):
+        left.filter(pk__in=set(tried) - set(again)).update(state=AnalysisState.FAILED, error="gave_up", changed_at=now)
     return again
 
 

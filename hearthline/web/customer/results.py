@@ -78,7 +78,13 @@ def contact(request: HttpRequest, id: uuid.UUID) -> HttpResponse:
     calls = (
         Attempt.objects.filter(contact=found)
         .select_related("disposition", "operator")
-        .prefetch_related(Prefetch("recordings", Recording.objects.filter(duration_ms__isnull=False), to_attr="heard"))
+        .prefetch_related(
+            Prefetch(
+                "recordings",
+                Recording.objects.filter(duration_ms__isnull=False).select_related("analysis"),
+                to_attr="heard",
+            )
+        )
         .order_by("-dialled_at")[:ATTEMPTS_SHOWN]
     )
     tries = tries_of(calls, for_staff=False)

@@ -1,0 +1,218 @@
+"""From a finished call to what its people read: the sweep, the worker's task, the pages; and files that are not what they should be."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from django.conf import settings
+from django.test import Client
+from django.urls import reverse
+
+from hearthline.calls.models import Attempt, Recording
+from hearthline.lib import clock
+from hearthline.lib.ids import derived_id
+from hearthline.people.models import Role, User
+from hearthline.quality.analysis import services
+from hearthline.quality.analysis.tasks import queue_analyses
+from hearthline.quality.models import AnalysisState, CallAnalysis
+from tests.calls.worlds import Conversation, a_conversation
+from tests.campaigns.worlds import an_organisation, an_owner
+from tests.people.conftest import a_person
+from tests.quality import calls
+from tests.quality.synthesis import SynthesisedCall, conversation
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def data_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setattr(settings.HEARTHLINE, "data", tmp_path)
+    settings.HEARTHLINE.recordings_folder.mkdir(parents=True)
+    return tmp_path
+
+
+def recorded(talk: Conversation, call: SynthesisedCall | None, **noise: object) -> Recording:
+    """As call control leaves it when the contact has gone."""
+    attempt = talk.attempt
+    id = derived_id(attempt.pk, "recording:test")
+    path = settings.HEARTHLINE.recordings_folder / f"{id}.wav"
+    if call is not None:
+        call.write(path, **noise)
+    assert attempt.answered_at is not None
+    return Recording.objects.create(
+        pk=id, attempt=attempt, path=path.name, started_at=attempt.answered_at, duration_ms=30_000
+    )
+
+
+def a_recorded_call(call: SynthesisedCall | None = None, *, kind: str = "success", **noise: object) -> Recording:
+    call = call or conversation(1)
+    talk = a_conversation(talk_s=call.end // 1000 + 1)
+    recording = recorded(talk, call, **noise)
+    talk.wrap_up(kind)
+    return recording
+
+
+def analysed(recording: Recording) -> CallAnalysis:
+    queue_analyses()
+    services.analyse_recording(recording.pk)
+    return CallAnalysis.objects.get(pk=recording.pk)
+
+
+def test_a_call_is_analysed_once_when_it_is_wrapped_up(django_assert_max_num_queries: Callable[..., object]) -> None:
+    talk = a_conversation(talk_s=70)
+    recording = recorded(talk, conversation(1))
+    assert queue_analyses() == 0  # nobody knows yet what the call was said to be
+    talk.wrap_up()
+    assert queue_analyses() == 1
+    assert queue_analyses() == 0
+    assert services.analyse_recording(recording.pk) is True
+    assert services.analyse_recording(recording.pk) is False
+    found = CallAnalysis.objects.get()
+    assert (found.state, found.tries, found.suspicions) == (AnalysisState.DONE, 1, [])
+    assert found.talk_ratio is not None
+    assert 0.4 < found.talk_ratio < 0.7
+    assert found.figures["version"] == 1
+    with django_assert_max_num_queries(2):
+        assert queue_analyses() == 0
+
+
+def test_the_task_in_the_queue_does_it() -> None:
+    from django_tasks_db.models import DBTaskResult
+
+    recording = a_recorded_call()
+    queue_analyses()
+    queued = DBTaskResult.objects.get(task_path__endswith="analyse_recording")
+    assert queued.task.call(*queued.args_kwargs["args"]) is True
+    assert CallAnalysis.objects.get(pk=recording.pk).state == AnalysisState.DONE
+
+
+@pytest.mark.parametrize(
+    ("content", "error"),
+    [(None, "gone"), (b"not a recording at all", "damaged"), (b"RIFF\x00\x00\x00\x00WAVE", "damaged")],
+)
+def test_a_broken_file_gives_a_row_that_says_so_and_no_second_try(content: bytes | None, error: str) -> None:
+    talk = a_conversation(talk_s=30)
+    recording = recorded(talk, None)
+    if content is not None:
+        (settings.HEARTHLINE.recordings_folder / recording.path).write_bytes(content)
+    talk.wrap_up()
+    found = analysed(recording)
+    assert (found.state, found.error, found.suspicions) == (AnalysisState.FAILED, error, [])
+    assert queue_analyses() == 0
+
+
+def test_a_path_that_leads_out_of_the_folder_is_not_read(data_folder: Path) -> None:
+    recording = a_recorded_call()
+    (settings.HEARTHLINE.recordings_folder / recording.path).rename(data_folder / "outside.wav")
+    Recording.objects.filter(pk=recording.pk).update(path="../outside.wav")
+    assert analysed(recording).error == "gone"
+
+
+def test_what_a_crash_left_open_is_read_to_its_end() -> None:
+    recording = a_recorded_call()
+    path = settings.HEARTHLINE.recordings_folder / recording.path
+    whole = path.read_bytes()
+    path.write_bytes(whole[:4] + (36).to_bytes(4, "little") + whole[8:40] + bytes(4) + whole[44:-1])
+    assert analysed(recording).talk_ratio is not None
+
+
+def test_what_a_dead_worker_took_is_done_again_but_not_for_ever() -> None:
+    recording = a_recorded_call()
+    queue_analyses()
+    row = CallAnalysis.objects.filter(pk=recording.pk)
+    for tries in (1, 2, 3):
+        row.update(state=AnalysisState.RUNNING, tries=tries, changed_at=clock.now())
+        assert queue_analyses() == 0  # somebody may be at it
+        row.update(changed_at=clock.now() - services.STUCK_AFTER - timedelta(seconds=1))
+        assert queue_analyses() == (1 if tries < services.MOST_TRIES else 0)
+    assert row.values_list("state", "error").get() == (AnalysisState.FAILED, "gave_up")
+    assert services.analyse_recording(recording.pk) is False
+
+
+def test_nothing_is_queued_where_the_exchange_does_not_want_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    recording = a_recorded_call()
+    monkeypatch.setattr(settings.HEARTHLINE, "analyse_recordings", False)
+    assert queue_analyses() == 0
+    assert not CallAnalysis.objects.filter(pk=recording.pk).exists()
+
+
+def test_a_machine_is_suspicious_only_as_a_conversation() -> None:
+    claimed = analysed(a_recorded_call(calls.voicemail(1)))
+    honest = analysed(a_recorded_call(calls.voicemail(2), kind="no_conversation"))
+    assert claimed.suspicions == ["machine"]
+    assert claimed.evidence["machine"]["at"][0][0] < 2000
+    assert (honest.suspicions, honest.suspicion_count) == ([], 0)
+    assert honest.machine_likelihood is not None
+    assert honest.machine_likelihood > 0.6
+    assert list(CallAnalysis.objects.filter(suspicion_count__gt=0)) == [claimed]
+
+
+def test_what_the_admin_sets_decides_what_is_suspicious(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(settings.HEARTHLINE, "suspicion_machine_percent", 101)
+    assert analysed(a_recorded_call(calls.voicemail(1))).suspicions == []
+
+
+def test_music_of_a_hold_is_not_laid_at_the_operators_door() -> None:
+    call = calls.interrupting_operator(1)
+    talk = a_conversation(talk_s=call.end // 1000 + 1)
+    recording = recorded(talk, call)
+    talk.wrap_up()
+    Attempt.objects.filter(pk=talk.attempt.pk).update(talk_ms=5000)  # the rest of it was hold
+    assert analysed(recording).suspicions == []
+
+
+def signed_in(user: User) -> Client:
+    client = Client()
+    client.force_login(user)
+    return client
+
+
+def test_everyone_reads_what_concerns_them() -> None:
+    recording = a_recorded_call(calls.voicemail(1), noise="white", snr_db=10.0)
+    found = analysed(recording)
+    assert found.suspicions == ["machine", "noisy"]
+    address = reverse("analysis:page", args=[recording.pk])
+    attempt = recording.attempt
+    owner = signed_in(an_owner(attempt.campaign.organisation)).get(address).content.decode()
+    moderator = signed_in(a_person(Role.MODERATOR)).get(address).content.decode()
+    operator = signed_in(attempt.operator).get(address).content.decode()
+    for page in (owner, moderator):
+        assert "answering machine or an announcement" in page
+        assert 'data-at="' in page
+        assert "What would help" not in page
+    assert "It is noisy around you" in operator
+    assert "answering machine or an announcement" not in operator
+    assert 'data-at="' not in operator
+    assert attempt.contact.phone not in owner + moderator + operator
+
+
+def test_strangers_read_nothing() -> None:
+    recording = a_recorded_call()
+    analysed(recording)
+    address = reverse("analysis:page", args=[recording.pk])
+    for person in (an_owner(an_organisation()), a_person(Role.OPERATOR)):
+        assert signed_in(person).get(address).status_code == 404
+    assert Client().get(address).status_code == 302
+    assert signed_in(a_person(Role.MODERATOR)).get(reverse("analysis:page", args=[uuid.uuid4()])).status_code == 404
+
+
+def test_a_page_says_that_nothing_is_known_yet_or_why_nothing_can_be() -> None:
+    waiting = a_recorded_call()
+    moderator = signed_in(a_person(Role.MODERATOR))
+    assert "has not been analysed yet" in moderator.get(reverse("analysis:page", args=[waiting.pk])).content.decode()
+    (settings.HEARTHLINE.recordings_folder / waiting.path).write_bytes(b"damaged")
+    analysed(waiting)
+    assert "damaged and cannot" in moderator.get(reverse("analysis:page", args=[waiting.pk])).content.decode()
+
+
+def test_the_owner_finds_it_beside_the_call() -> None:
+    recording = a_recorded_call()
+    analysed(recording)
+    owner = signed_in(an_owner(recording.attempt.campaign.organisation))
+    page = owner.get(reverse("customer:contact", args=[recording.attempt.contact_id])).content.decode()
+    assert "What the recording tells" in page
+    assert "The operator answers after" in page
