@@ -76,7 +76,7 @@ def test_a_call_is_analysed_once_when_it_is_wrapped_up(django_assert_max_num_que
     assert found.talk_ratio is not None
     assert 0.4 < found.talk_ratio < 0.7
     assert found.figures["version"] == 1
-    with django_assert_max_num_queries(2):
+    with django_assert_max_num_queries(4):
         assert queue_analyses() == 0
 
 
