@@ -134,6 +134,11 @@ class Configuration(BaseSettings):
     suspicion_contact_speech_ms: int = 1500  # the contact said less than this in a conversation that was paid
     suspicion_silence_percent: float = 50.0  # of a call in which nobody speaks
 
+    # words of recorded calls: none unless a recogniser is named (docs/analysis.md)
+    transcriber: str = ""  # "hearthline.quality.analysis.transcription.command.Command", or one of your own
+    transcriber_command: list[str] = []  # ["whisper-cli", "-m", "/models/ggml-base.bin", "-l", "{language}", "{file}"]
+    transcriber_timeout_s: int = 1800  # for one side of one call
+
     max_upload_bytes: int = 50_000_000
     max_import_rows: int = 1_000_000
     email_url: str = ""  # "smtp://user:password@host:587"; empty: messages are written to the data folder

@@ -10,6 +10,8 @@ Branches are quotations that begin with `[!if]`; each is folded until the operat
     > [!if] "I have no time"
     > Offer Saturday. It takes *five minutes*.
 
+What must be said as it stands is marked `==like this==` (key_phrases.py).
+
 Values are put in after Markdown is understood and are escaped, so that a contact's data is never markup. Raw HTML in a
 script is shown as text.
 """
@@ -34,6 +36,7 @@ from markdown_it.rules_inline import StateInline
 from markdown_it.token import Token
 
 from hearthline.campaigns.columns import RESERVED, key_of
+from hearthline.campaigns.key_phrases import phrase_rule
 from hearthline.campaigns.models import Campaign, Contact
 from hearthline.lib import clock
 from hearthline.people.models import User
@@ -46,7 +49,7 @@ _UNCLOSED = re.compile(r"\{\{(?![^{}\n]{1,120}\}\})")
 _BRANCH = re.compile(r"^\[!(?:if|если)\][ \t]*", re.IGNORECASE)
 
 _TAGS = {
-    "p", "br", "hr", "strong", "em", "s", "ul", "ol", "li", "h1", "h2", "h3", "h4", "h5", "h6", "blockquote", "code",
+    "p", "br", "hr", "strong", "em", "s", "ul", "ol", "li", "h1", "h2", "h3", "h4", "h5", "h6", "blockquote", "code", "mark",
     "pre", "details", "summary", "div", "span", "a", "table", "thead", "tbody", "tr", "th", "td",
 }  # fmt: skip
 _ATTRIBUTES = {
@@ -243,6 +246,7 @@ def _markdown() -> MarkdownIt:
     )
     markdown.disable("image")  # nothing is fetched from elsewhere
     markdown.inline.ruler.before("emphasis", "variable", _variable_rule)
+    markdown.inline.ruler.before("emphasis", "key_phrase", phrase_rule)
     markdown.core.ruler.before("inline", "branch", _branch_rule)
     markdown.add_render_rule("variable", _render_variable)
     markdown.add_render_rule("link_open", _render_link)

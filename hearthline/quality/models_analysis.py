@@ -34,8 +34,11 @@ class CallAnalysis(models.Model):
     silence_share = models.FloatField(null=True)  # 0..1
     snr_db = models.FloatField(null=True)  # of the operator's microphone
     machine_likelihood = models.FloatField(null=True)  # 0..1
-    transcript = models.JSONField(null=True)  # transcription.to_json(); None: nobody transcribes
-    phrases = models.JSONField(null=True)  # [{"phrase", "said", "at_ms", "likeness"}]; None: nothing to compare with
+    transcript = models.JSONField(null=True)  # [{"side", "start_ms", "end_ms", "text"}]; None: nobody listened
+    phrases = models.JSONField(null=True)  # [{"phrase", "said", "at_ms", "likeness"}]; None: nobody listened
+    words_error = models.BooleanField(
+        default=False
+    )  # the recogniser failed, or the recording was removed: nobody listens again
 
     class Meta:
         indexes = [

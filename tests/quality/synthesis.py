@@ -57,6 +57,7 @@ class SynthesisedCall:
     latencies: dict[str, list[int]] = field(default_factory=lambda: {"contact": [], "operator": []})
     interruptions: dict[str, int] = field(default_factory=lambda: {"contact": 0, "operator": 0})
     end: int = 0
+    _vowels: dict[str, int] = field(default_factory=lambda: {"contact": 0, "operator": 0})
 
     def say(self, side: str, text: str, after: int, *, cut: int | None = None) -> Span:
         """`after` ms of silence behind what was said last (negative: into it); `cut`: only so much of it is said."""
@@ -72,6 +73,8 @@ class SynthesisedCall:
         said = [Span(start + s.start, start + s.end) for s in clean_speech(pcm)]
         self._sounds[side].append((start, pcm))
         self._said[side].extend(said)
+        share = len(pcm) / 8 / (parts[-1].end - lead)
+        self._vowels[side] += round(share * syllables(text))
         whole = Span(start, said[-1].end)
         self.at = self.end = max(whole.end, 0)
         return whole
@@ -91,6 +94,12 @@ class SynthesisedCall:
 
     def pause(self, ms: int) -> None:
         self.at = self.end = self.at + ms
+
+    def syllables_per_s(self, side: str) -> float | None:
+        """By the vowels of what was said; None in English, whose spelling does not tell."""
+        return (
+            self._vowels[side] * 1000 / sum(span.length for span in self.said(side)) if self.language == "ru" else None
+        )
 
     def said(self, side: str) -> list[Span]:
         return bridged(sorted(self._said[side]), BRIDGED_MS)
@@ -120,6 +129,11 @@ class SynthesisedCall:
     def write(self, path: Path, **noise: object) -> None:
         contact, operator = self.channels(**noise)  # type: ignore[arg-type]  # passed on as they are
         write_stereo(path, contact, operator)
+
+
+def syllables(text: str) -> int:
+    """Each Russian vowel is one."""
+    return sum(letter in "аеёиоуыэюя" for letter in text.lower())
 
 
 def write_stereo(path: Path, left: NDArray[np.int16], right: NDArray[np.int16]) -> None:

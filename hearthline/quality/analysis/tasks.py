@@ -1,4 +1,4 @@
-"""What the worker does for the analysis."""
+"""What the worker does for the analysis. Nobody waits for it: whatever else is queued goes first."""
 
 from __future__ import annotations
 
@@ -7,13 +7,23 @@ import uuid
 from django.db import transaction
 from django_tasks import task
 
-from hearthline.quality.analysis import services
+from hearthline.quality.analysis import listening, services
 
 
-@task
+@task(priority=-10)
 def analyse_recording(recording_id: str) -> bool:
-    """See `services.analyse_recording`."""
-    return services.analyse_recording(uuid.UUID(recording_id))
+    """See `services.analyse_recording`; then its words, where the exchange has a recogniser."""
+    id = uuid.UUID(recording_id)
+    done = services.analyse_recording(id)
+    if done and listening.wanted(id):
+        listen_to_recording.enqueue(recording_id)
+    return done
+
+
+@task(priority=-50)
+def listen_to_recording(recording_id: str) -> bool:
+    """See `listening.listen`."""
+    return listening.listen(uuid.UUID(recording_id))
 
 
 def queue_analyses() -> int:

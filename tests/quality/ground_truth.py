@@ -1,0 +1,107 @@
+"""How far the analysis errs on synthesised calls: each figure against its truth, by kind and strength of noise.
+
+`python -m bench analysis` prints it; docs/analysis.md has a copy.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from statistics import mean, median
+
+from hearthline.quality.analysis.analysis import Analysis, analyse
+from hearthline.quality.analysis.frames import HOP_MS
+from hearthline.quality.analysis.microphone import mask_of
+from hearthline.quality.analysis.suspicions import Claim, policy, suspicions_of
+from hearthline.quality.analysis.talk import talk_of
+from tests.quality import calls
+from tests.quality.synthesis import SynthesisedCall, conversation
+
+CONDITIONS = [("", 0.0), *((noise, snr) for noise in ("white", "babble") for snr in (20.0, 10.0, 5.0))]
+CLAIM = Claim(conversation=True, payable=True)
+SPEAKS = 12  # conversations; half of them Russian
+MACHINES = 8
+
+
+@dataclass
+class Row:
+    """One condition. `errors`: of each figure, absolute; `found`: of how many calls of a kind, how many were told for it."""
+
+    name: str
+    errors: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
+    found: dict[str, list[bool]] = field(default_factory=lambda: defaultdict(list))
+    cpu_s: float = 0.0
+    audio_s: float = 0.0
+
+    def error(self, figure: str) -> float:
+        return mean(self.errors[figure])
+
+
+def measured() -> Iterator[Row]:
+    talks = [conversation(seed, "en" if seed % 2 else "ru") for seed in range(1, SPEAKS + 1)]
+    machines = [calls.voicemail(seed, "en" if seed % 3 else "ru") for seed in range(1, MACHINES + 1)]
+    people = [calls.patient_person(seed, language) for seed in (1, 2) for language in ("en", "ru")]
+    faxes = [calls.fax(seed, calling=seed % 2 == 0) for seed in range(1, 5)]
+    rude = [calls.interrupting_operator(seed, "en" if seed % 2 else "ru") for seed in range(1, 5)]
+    silent = [calls.silent_operator(seed, "en" if seed % 2 else "ru") for seed in range(1, 5)]
+    for noise, snr_db in CONDITIONS:
+        row = Row(f"{noise} {snr_db:.0f} dB" if noise else "no noise")
+        for seed, call in enumerate(talks):
+            _compare(row, call, _analysed(row, call, noise, snr_db, seed), snr_db if noise else None)
+        for kind, group, code in (
+            ("machines", machines, "machine"), ("faxes", faxes, "fax"), ("interrupting", rude, "interrupting"),
+            ("silent", silent, "silent_operator"),
+        ):  # fmt: skip
+            for seed, call in enumerate(group):
+                row.found[kind].append(code in _codes(_analysed(row, call, noise, snr_db, seed)))
+        for seed, call in enumerate(people + talks):
+            told = set(_codes(_analysed(row, call, noise, snr_db, seed))) - {"noisy"}  # that one is true
+            row.found["false alarms"].append(bool(told))
+        yield row
+
+
+def _analysed(row: Row, call: SynthesisedCall, noise: str, snr_db: float, seed: int) -> Analysis:
+    channels = call.channels(noise=noise, snr_db=snr_db, seed=seed + 1)
+    began = time.process_time()
+    found = analyse([channels])
+    row.cpu_s += time.process_time() - began
+    row.audio_s += found.duration_ms / 1000
+    return found
+
+
+def _codes(analysis: Analysis) -> list[str]:
+    return [one.code for one in suspicions_of(analysis, CLAIM, policy())]
+
+
+def _compare(row: Row, call: SynthesisedCall, found: Analysis, snr_db: float | None) -> None:
+    truth = talk_of(call.said("contact"), call.said("operator"), found.presences)
+    talk = found.talk
+    frames = found.duration_ms // HOP_MS
+    for side, spans in (("contact", found.contact), ("operator", found.operator)):
+        true, heard = mask_of(call.said(side), frames), mask_of(spans, frames)
+        row.errors["speech missed, %"].append(100 * float((true & ~heard).sum() / true.sum()))
+        row.errors["noise taken for speech, %"].append(100 * float((heard & ~true).sum() / (~true).sum()))
+    pairs: list[tuple[str, float | None, float | None]] = [
+        ("first word, ms", talk.contact_first_word_ms, truth.contact_first_word_ms),
+        ("first word, ms", talk.operator_first_word_ms, truth.operator_first_word_ms),
+        ("talk ratio", talk.talk_ratio, truth.talk_ratio),
+        ("answer latency, median, ms", talk.operator_latency_ms, median(call.latencies["operator"])),
+        ("answer latency, p90, ms", talk.operator_latency_p90_ms, truth.operator_latency_p90_ms),
+        ("silence share", talk.silence_share, truth.silence_share),
+        ("interruptions, count", len(talk.interruptions_by_operator), call.interruptions["operator"]),
+        ("interruptions, count", len(talk.interruptions_by_contact), call.interruptions["contact"]),
+        ("syllables a second", found.operator_microphone.syllables_per_s, call.syllables_per_s("operator")),
+        ("signal to noise, dB", found.operator_microphone.snr_db, snr_db),
+    ]
+    for side in ("contact", "operator"):
+        own, true_span = getattr(talk, f"{side}_monologue"), getattr(truth, f"{side}_monologue")
+        pairs.append(("longest monologue, ms", own and own.length, true_span and true_span.length))
+    own, true_span = talk.longest_silence, truth.longest_silence
+    pairs.append(("longest silence, ms", own and own.length, true_span and true_span.length))
+    for name, value, true_value in pairs:
+        if true_value is None:
+            continue
+        assert value is not None, f"{name} is not told in {row.name}"
+        row.errors[name].append(abs(float(value) - float(true_value)))
