@@ -21,8 +21,8 @@ from tests.quality.synthesis import SynthesisedCall, conversation
 
 CONDITIONS = [("", 0.0), *((noise, snr) for noise in ("white", "babble") for snr in (20.0, 10.0, 5.0))]
 CLAIM = Claim(conversation=True, payable=True)
-SPEAKS = 12  # conversations; half of them Russian
-MACHINES = 8
+SPEAKS = 10  # conversations; half of them Russian
+MACHINES = 6
 
 
 @dataclass
@@ -34,6 +34,10 @@ class Row:
     found: dict[str, list[bool]] = field(default_factory=lambda: defaultdict(list))
     cpu_s: float = 0.0
     audio_s: float = 0.0
+
+    def alarm(self, found: Analysis) -> None:
+        """Nothing is wrong with this call, unless that it is noisy."""
+        self.found["false alarms"].append(bool(set(_codes(found)) - {"noisy"}))
 
     def error(self, figure: str) -> float:
         return mean(self.errors[figure])
@@ -49,16 +53,17 @@ def measured() -> Iterator[Row]:
     for noise, snr_db in CONDITIONS:
         row = Row(f"{noise} {snr_db:.0f} dB" if noise else "no noise")
         for seed, call in enumerate(talks):
-            _compare(row, call, _analysed(row, call, noise, snr_db, seed), snr_db if noise else None)
+            found = _analysed(row, call, noise, snr_db, seed)
+            _compare(row, call, found, snr_db if noise else None)
+            row.alarm(found)
         for kind, group, code in (
             ("machines", machines, "machine"), ("faxes", faxes, "fax"), ("interrupting", rude, "interrupting"),
             ("silent", silent, "silent_operator"),
         ):  # fmt: skip
             for seed, call in enumerate(group):
                 row.found[kind].append(code in _codes(_analysed(row, call, noise, snr_db, seed)))
-        for seed, call in enumerate(people + talks):
-            told = set(_codes(_analysed(row, call, noise, snr_db, seed))) - {"noisy"}  # that one is true
-            row.found["false alarms"].append(bool(told))
+        for seed, call in enumerate(people):
+            row.alarm(_analysed(row, call, noise, snr_db, seed))
         yield row
 
 

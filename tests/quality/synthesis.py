@@ -163,13 +163,20 @@ def _voices(language: str) -> Pcm:
     return np.concatenate(parts)
 
 
-def babble(length: int, dice: np.random.Generator, language: str, talkers: int = 7) -> Pcm:
-    """Seven talkers at once, none of them to be understood."""
-    voices = _voices(language)
-    mixed = np.zeros(length)
+@cache
+def _crowd(language: str, talkers: int = 7) -> Pcm:
+    """Seven talkers at once, none of them to be understood: three minutes of it."""
+    dice, voices = np.random.default_rng(99), _voices(language)
+    mixed = np.zeros(180 * RATE)
     for _talker in range(talkers):
-        mixed += np.resize(np.roll(voices, int(dice.integers(len(voices)))), length)
+        mixed += np.resize(np.roll(voices, int(dice.integers(len(voices)))), len(mixed))
     return mixed
+
+
+def babble(length: int, dice: np.random.Generator, language: str) -> Pcm:
+    """Some of the crowd."""
+    crowd = _crowd(language)
+    return np.resize(np.roll(crowd, int(dice.integers(len(crowd)))), length)
 
 
 def conversation(seed: int, language: str = "en", turns: int = 6) -> SynthesisedCall:

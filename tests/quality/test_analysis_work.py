@@ -49,7 +49,7 @@ def recorded(talk: Conversation, call: SynthesisedCall | None, **noise: object) 
 
 
 def a_recorded_call(call: SynthesisedCall | None = None, *, kind: str = "success", **noise: object) -> Recording:
-    call = call or conversation(1)
+    call = call or conversation(1, turns=3)
     talk = a_conversation(talk_s=call.end // 1000 + 1)
     recording = recorded(talk, call, **noise)
     talk.wrap_up(kind)

@@ -94,7 +94,8 @@ _LOW, _HIGH = round(LOWEST_TONE_HZ / BIN_HZ), round(HIGHEST_TONE_HZ / BIN_HZ)
 def _frames(samples: Samples, count: int) -> Frames:
     used = samples[: (count - 1) * HOP + WINDOW]
     windows = np.lib.stride_tricks.sliding_window_view(used, WINDOW)[::HOP]
-    dead: NDArray[np.bool_] = windows.max(axis=1) == windows.min(axis=1)
+    middles = used[(WINDOW - HOP) // 2 :][: count * HOP].reshape(count, HOP)
+    dead: NDArray[np.bool_] = middles.max(axis=1) == middles.min(axis=1)
     power = np.abs(np.fft.rfft(windows.astype(np.float32) * _TAPER, FFT, axis=1)) ** 2
     power /= np.float32(_POWER_OF_TAPER)
     bands = np.add.reduceat(power[:, : _EDGES[-1]], _EDGES[:-1], axis=1)

@@ -96,7 +96,7 @@ def noise_floor(bands: Floats, counts: NDArray[np.bool_]) -> Floats:
     """The floor of each band at each frame. Shapes: (frames, bands) both; frames that do not count are left out."""
     if not counts.any():
         return np.full_like(bands, FAINTEST_DB)
-    step = 1000 // HOP_MS  # judged once a second, and drawn straight in between
+    step = 2000 // HOP_MS  # judged every other second, and drawn straight in between
     reach = FLOOR_REACH_MS // HOP_MS
     whole = np.percentile(bands[counts], FLOOR_SHARE, axis=0)
     centres = np.arange(0, len(bands), step)
@@ -104,7 +104,7 @@ def noise_floor(bands: Floats, counts: NDArray[np.bool_]) -> Floats:
     for row, centre in enumerate(centres):
         near = slice(max(0, centre - reach), centre + reach)
         seen = bands[near][counts[near]]
-        floors[row] = np.percentile(seen, FLOOR_SHARE, axis=0) if len(seen) >= step else whole
+        floors[row] = np.percentile(seen, FLOOR_SHARE, axis=0) if len(seen) >= 100 else whole
     floors = np.minimum(floors, whole + FLOOR_RISES_DB).astype(np.float32)
     at = np.arange(len(bands))
     return np.stack([np.interp(at, centres, floors[:, band]) for band in range(bands.shape[1])], axis=1).astype(
