@@ -84,8 +84,7 @@ def audio(request: HttpRequest, id: uuid.UUID) -> HttpResponseBase:
 @login_required
 @require_safe
 def outline(request: HttpRequest, id: uuid.UUID) -> JsonResponse:
-    """What a player draws before it has any audio. Shape: {"duration_ms", "channels": [[0..1, ...], ...]}; left is what the
-    contact said, right what the contact heard: the operator, a manager, music."""
+    """What a player draws before it has any audio. Shape: {"duration_ms", "channels": [[0..1, ...], ...]}; left is the operator."""
     recording = recording_for_listener(request.user, id)
     file = file_of(recording)
     channels = outline_of(file) if file.stat().st_size <= MAX_OUTLINE_BYTES else [[0.0]]

@@ -123,7 +123,7 @@ def called(world: World, count: int) -> None:
 
 
 def a_recording_file(seconds: int = 2) -> Path:
-    """8 kHz stereo as the switch writes it: the contact loud on the left, then the operator on the right."""
+    """8 kHz stereo as the switch writes it: the operator loud on the left, then the contact on the right."""
     folder: Path = settings.HEARTHLINE.recordings_folder
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / "conversation.wav"

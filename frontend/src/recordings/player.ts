@@ -17,7 +17,6 @@ interface Parts {
   error: HTMLElement;
   speed: HTMLSelectElement;
   download: HTMLAnchorElement;
-  analysis: HTMLAnchorElement;
 }
 
 const STEP_S = 5;
@@ -76,8 +75,6 @@ class Player {
     parts.title.textContent = button.dataset.title ?? "";
     const url = button.dataset.audio ?? "";
     parts.download.href = `${url}?download=1`;
-    parts.analysis.hidden = !button.dataset.analysis;
-    parts.analysis.href = button.dataset.analysis ?? "";
     this.audio.src = url;
     this.audio.playbackRate = Number(parts.speed.value);
     if (at > 0) this.audio.currentTime = at; // before anything has come: playing begins there
@@ -208,7 +205,6 @@ export function startPlayer(): void {
     error: part(root, "error"),
     speed: part(root, "speed"),
     download: part(root, "download"),
-    analysis: part(root, "analysis"),
   });
   player = made;
   document.addEventListener("click", (event) => {

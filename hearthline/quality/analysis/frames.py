@@ -18,6 +18,7 @@ HOP = 80  # samples from one frame to the next: 10 ms
 HOP_MS = 10
 WINDOW = 200  # samples looked at: 25 ms
 FFT = 256
+DEAD_SWING = 4  # steps of 65,536 between the highest and the lowest sample: less than the smallest step of G.711
 BATCH = 20 * RATE  # samples worked on at once: large enough for numpy, small for memory
 BIN_HZ = RATE / FFT
 FULL_SCALE = 32768.0
@@ -41,7 +42,7 @@ class Frames:
     second_hz: Floats  # (frames,) the second strongest
     pair_purity: Floats  # (frames,) 0..1: the share of both
     clipped: NDArray[np.int32]  # (frames,) samples cut off
-    dead: NDArray[np.bool_]  # (frames,) one value all along: no packet came, or the microphone is muted
+    dead: NDArray[np.bool_]  # (frames,) nothing: no packet came, or the microphone is muted
 
     def __len__(self) -> int:
         return len(self.level_db)
@@ -95,7 +96,7 @@ def _frames(samples: Samples, count: int) -> Frames:
     used = samples[: (count - 1) * HOP + WINDOW]
     windows = np.lib.stride_tricks.sliding_window_view(used, WINDOW)[::HOP]
     middles = used[(WINDOW - HOP) // 2 :][: count * HOP].reshape(count, HOP)
-    dead: NDArray[np.bool_] = middles.max(axis=1) == middles.min(axis=1)
+    dead: NDArray[np.bool_] = np.ptp(middles.astype(np.int32), axis=1) <= DEAD_SWING
     power = np.abs(np.fft.rfft(windows.astype(np.float32) * _TAPER, FFT, axis=1)) ** 2
     power /= np.float32(_POWER_OF_TAPER)
     bands = np.add.reduceat(power[:, : _EDGES[-1]], _EDGES[:-1], axis=1)

@@ -39,12 +39,12 @@ def listen(id: uuid.UUID) -> bool:
     row says too; it is not tried again."""
     if not wanted(id):
         return False
-    recording = Recording.objects.select_related(
-        "attempt__campaign__organisation", "attempt__contact", "attempt__operator", "analysis"
-    ).get(pk=id)
     rows = CallAnalysis.objects.filter(pk=id)
+    analysis = rows.select_related(
+        "recording__attempt__campaign__organisation", "recording__attempt__contact", "recording__attempt__operator"
+    ).get()
     try:
-        changes = _words(recording)
+        changes = _words(analysis)
     except (TranscriptionError, NotFoundError, DamagedError) as error:
         logger.warning("recording %s was not listened to: %s", id, error)
         rows.update(words_error=True)
@@ -57,11 +57,12 @@ def forget(id: uuid.UUID) -> None:
     CallAnalysis.objects.filter(pk=id).update(transcript=None, phrases=None, words_error=True)
 
 
-def _words(recording: Recording) -> dict[str, Any]:
+def _words(analysis: CallAnalysis) -> dict[str, Any]:
     transcriber = configured()
     assert transcriber is not None
+    recording = analysis.recording
     attempt = recording.attempt
-    presences: list[list[int]] = recording.analysis.figures["presences"]
+    presences: list[list[int]] = analysis.figures["presences"]
     contact, operator = _channels(recording, presences[-1][1] if presences else 0)
     theirs = transcriber.transcribe(contact, attempt.campaign.language)
     ours = transcriber.transcribe(operator, attempt.campaign.language)
