@@ -111,6 +111,24 @@ class Configuration(BaseSettings):
     phones_server: str = ""  # "sip.example.org:5060", where SIP phones register; empty: none may
     phones_realm: str = "hearthline"  # a change makes every SIP phone's password useless
 
+    # recordings
+    recordings_bits_per_s: int = Field(
+        default=8000, ge=6000, le=64_000
+    )  # of each of the two people, once a call is packed
+    recordings_days: int = Field(default=90, ge=1)  # kept for so long where a campaign says nothing
+    recordings_most_days: int = Field(default=365, ge=1)  # ... and no longer, whatever it says
+    recordings_store: Literal["folder", "s3"] = "folder"  # where packed recordings are kept
+    recording_pause_longest_s: int = Field(default=180, ge=10, le=900)  # then a paused recording goes on by itself
+    recording_link_hours: int = Field(default=24, ge=1, le=24 * 14)  # for how long a link to one recording opens it
+    s3_endpoint: str = ""  # "https://storage.example.org"; the bucket follows as the first part of the path
+    s3_region: str = "us-east-1"
+    s3_bucket: str = ""
+    s3_prefix: str = "recordings/"
+    s3_access_key: str = ""
+    s3_access_key_file: Path | None = None
+    s3_secret_key: str = ""
+    s3_secret_key_file: Path | None = None
+
     # money
     commission_basis_points: int = 2000
     review_window_hours: int = 72
@@ -169,6 +187,14 @@ class Configuration(BaseSettings):
     @property
     def recordings_folder(self) -> Path:
         return self.data / "recordings"
+
+    def s3_keys(self) -> tuple[str, str]:
+        """Access key and secret key of the object storage, as configured or from their files."""
+        access, secret = self.s3_access_key_file, self.s3_secret_key_file
+        return (
+            access.read_text().strip() if access is not None else self.s3_access_key,
+            secret.read_text().strip() if secret is not None else self.s3_secret_key,
+        )
 
     def turn_secret(self) -> str:
         """What exchange and relay share; empty when none is set up."""

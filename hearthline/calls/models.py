@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy as _
 from hearthline.calls.trunk_rules import check_trunk
 from hearthline.campaigns.models import Campaign, CampaignManager, Contact, Disposition
 from hearthline.dialing.models import Assignment
+from hearthline.lib import clock
 from hearthline.people.models import User
 
 
@@ -218,6 +219,7 @@ class Attempt(models.Model):
     ended_by = models.CharField(max_length=16, blank=True)  # operator, contact, manager, switch, exchange
     cause = models.PositiveSmallIntegerField(null=True)  # Q.850
     sip_status = models.PositiveSmallIntegerField(null=True)
+    announced_at = models.DateTimeField(null=True)  # the contact has heard that the call is recorded
     talk_ms = models.PositiveIntegerField(default=0)  # contact with operator, until hang-up or hand-over
     contact_stats = models.JSONField(default=dict)  # port.MediaStats as JSON
     operator_stats = models.JSONField(default=dict)
@@ -313,16 +315,64 @@ class TrunkCall(models.Model):
         return str(self.id)
 
 
+class RecordingStage(models.TextChoices):
+    """How far a recording has come (`quality.recordings.keeping`)."""
+
+    RAW = "raw", _("as the switch wrote it")
+    PACKED = "packed", _("packed")  # the Opus file is read back and checked; the WAV may still lie beside it
+    KEPT = "kept", _("kept")  # packed, where it belongs, and nothing else of it anywhere
+    STUCK = "stuck", _("could not be packed")  # after many tries; the WAV stays and is heard
+    LOST = "lost", _("the file is missing")
+
+
+class RecordingPlace(models.TextChoices):
+    FOLDER = "folder", _("in the recordings folder")
+    BUCKET = "bucket", _("in the object storage")
+
+
 class Recording(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     attempt = models.ForeignKey(Attempt, on_delete=models.CASCADE, related_name="recordings")
-    path = models.CharField(max_length=300)  # relative to the recordings folder
+    path = models.CharField(max_length=300)  # relative to the recordings folder, or to the bucket's prefix
     started_at = models.DateTimeField()
     duration_ms = models.PositiveIntegerField(null=True)  # None until complete
     size = models.PositiveBigIntegerField(default=0)
+    stage = models.CharField(max_length=8, choices=RecordingStage.choices, default=RecordingStage.RAW)
+    place = models.CharField(max_length=8, choices=RecordingPlace.choices, default=RecordingPlace.FOLDER)
+    sha256 = models.CharField(max_length=64, blank=True)  # hex, of the packed file
+    outline = models.JSONField(null=True)  # peaks of both channels, each 0..100: [[contact...], [heard...]]
+    # stretches that were silenced while it was made: [[from_ms, to_ms | None, why it ended], ...]
+    pauses = models.JSONField(default=list)
+    tries = models.PositiveSmallIntegerField(default=0)  # of the step that is next
+    due_at = models.DateTimeField(default=clock.now)  # the next step is not tried before; moved on by who takes it
+    deleted_at = models.DateTimeField(null=True)  # from then on nobody hears it
+    deleted_by = models.ForeignKey(User, null=True, on_delete=models.SET_NULL, related_name="+")
+    deletion = models.CharField(max_length=16, blank=True)  # why: a `Deletion`
+    purged_at = models.DateTimeField(null=True)  # every copy of it is gone
+
+    class Meta:
+        indexes = [
+            models.Index(
+                fields=["due_at"],
+                condition=Q(stage__in=["raw", "packed"], duration_ms__isnull=False, deleted_at=None),
+                name="recordings_to_keep",
+            ),
+            models.Index(
+                fields=["due_at"], condition=Q(deleted_at__isnull=False, purged_at=None), name="recordings_to_purge"
+            ),
+            models.Index(fields=["started_at"], condition=Q(deleted_at=None), name="recordings_by_age"),
+        ]
 
     def __str__(self) -> str:
         return str(self.id)
+
+
+class Deletion(models.TextChoices):
+    """Why a recording was deleted."""
+
+    AGE = "age", _("its time was over")
+    OWNER = "owner", _("deleted by the customer")
+    STAFF = "staff", _("deleted by the exchange")
 
 
 class OwnPhone(models.Model):

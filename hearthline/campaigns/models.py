@@ -29,6 +29,14 @@ class PauseReason(models.TextChoices):
     BY_MODERATOR = "by_moderator", _("paused by a moderator")
 
 
+class Consent(models.TextChoices):
+    """How a contact learns that the call is recorded."""
+
+    NONE = "", _("none")
+    READ = "read", _("read by the operator")
+    PLAYED = "played", _("played when the contact answers")
+
+
 class Campaign(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     organisation = models.ForeignKey(Organisation, on_delete=models.CASCADE, related_name="campaigns")
@@ -55,6 +63,17 @@ class Campaign(models.Model):
     min_talk_s = models.PositiveSmallIntegerField(_("a conversation lasts at least, seconds"), default=10)
     show_name = models.BooleanField(_("operators see the contact's name"), default=True)
     record_calls = models.BooleanField(_("record calls"), default=True)
+    recording_days = models.PositiveSmallIntegerField(
+        _("recordings are kept, days"), null=True, blank=True
+    )  # None: as usual here
+    consent = models.CharField(
+        _("announcement of the recording"), max_length=8, choices=Consent.choices, default=Consent.NONE, blank=True
+    )
+    consent_text = models.CharField(_("what is announced"), max_length=400, blank=True)
+    consent_sound = models.FileField(
+        upload_to="announcements/%Y/%m/", blank=True
+    )  # played instead of the text: 8 kHz WAV
+    consent_in_recording = models.BooleanField(_("the announcement is in the recording"), default=False)
     level_required = models.PositiveSmallIntegerField(_("operator's level"), default=1)
     caller_id = models.CharField(_("caller ID"), max_length=20, blank=True)  # E.164; empty: the trunk's own
     created_by = models.ForeignKey(User, null=True, on_delete=models.SET_NULL, related_name="+")

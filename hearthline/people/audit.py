@@ -65,6 +65,10 @@ class Tag(StrEnum):
     ADMIN_DO_NOT_CALL_REMOVED = "admin:do_not_call:removed"
     # calls
     WEB_RECORDING_PLAYED = "web:recording:played"
+    WEB_RECORDING_DELETED = "web:recording:deleted"
+    CLI_RECORDING_DELETED = "cli:recording:deleted"
+    WEB_RECORDING_LINK_MADE = "web:recording_link:made"
+    WEB_RECORDING_LINK_OPENED = "web:recording_link:opened"
     WEB_CALL_LISTENED = "web:call:listened"
     WEB_LINE_CHOSEN = "web:line:chosen"
     WEB_SIP_ACCOUNT_ISSUED = "web:sip_account:issued"

@@ -77,11 +77,11 @@ def test_a_path_that_leads_out_of_the_folder_is_not_served(world: World, owner: 
 
 def test_the_outline_shows_who_spoke_when(world: World, owner: Client) -> None:
     outline = owner.get(reverse("recordings:outline", args=[world.recording().pk])).json()
-    operator, contact = outline["channels"]
+    contact, operator = outline["channels"]
     assert len(operator) == len(contact) <= 600
     half = len(operator) // 2
-    assert max(operator[: half - 1]) > 0.5 > max(operator[half + 1 :])
-    assert max(contact[half + 1 :]) > 0.5 > max(contact[: half - 1])
+    assert max(contact[: half - 1]) > 0.5 > max(contact[half + 1 :])
+    assert max(operator[half + 1 :]) > 0.5 > max(operator[: half - 1])
 
 
 @pytest.mark.parametrize(

@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import sys
+import tempfile
 import wave
 from array import array
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
 from django.utils.translation import gettext_lazy as _
 
-from hearthline.calls.models import Recording
-from hearthline.lib.errors import NotFoundError
+from hearthline.calls.models import Recording, RecordingPlace
+from hearthline.lib.errors import NotFoundError, UnavailableError
+from hearthline.quality.recordings.object_storage import MissingObjectError, StorageError, key_of, required_bucket
 from hearthline.quality.recordings.ogg import DamagedError
 from hearthline.quality.recordings.opus_file import RATE, Piece, read_opus
-from hearthline.quality.recordings.places import local_file
+from hearthline.quality.recordings.places import WAV, local_file
 
 _HEADER_BYTES = 44
+SPOOLED = 4_000_000  # bytes fetched from a bucket that stay in memory; more goes to a temporary file
+GONE = _("The file of this recording is gone. It may have been removed after its time.")
+AWAY = _("The storage of the recordings does not answer. Try again in a minute.")
 PIECE = RATE  # samples of each channel: a second
 
 __all__ = ["RATE", "DamagedError", "Piece", "open_samples", "read_wav"]
@@ -32,13 +37,32 @@ def open_samples(recording: Recording) -> Iterator[Iterator[Piece]]:
             for contact, heard in pieces:   # array("h"), equally long
 
     `contact` is what the contact said (the left channel), `heard` what they heard: the operator, later a manager, or music.
-    Raises NotFoundError when the file is gone; while reading, DamagedError when it is not what was written.
+    A stretch that was silenced (`recording.pauses`) is silent on both sides. Raises NotFoundError when the file is gone,
+    UnavailableError when the bucket does not answer; while reading, DamagedError when it is not what was written.
     """
     path = local_file(recording)
-    if path is None:
-        raise NotFoundError(_("The file of this recording is gone. It may have been removed after its time."))
-    with path.open("rb") as file:
-        yield read_wav(file) if path.suffix == ".wav" else read_opus(file)
+    if path is not None:
+        with path.open("rb") as file:
+            yield read_wav(file) if path.suffix == WAV else read_opus(file)
+    elif recording.place == RecordingPlace.BUCKET:
+        with tempfile.SpooledTemporaryFile(SPOOLED) as fetched:
+            _fetch(recording, cast(BinaryIO, fetched))
+            yield read_opus(cast(BinaryIO, fetched))
+    else:
+        raise NotFoundError(GONE)
+
+
+def _fetch(recording: Recording, file: BinaryIO) -> None:
+    """Bring it here from the bucket. Raises NotFoundError, UnavailableError."""
+    try:
+        with required_bucket().open(key_of(recording.path)) as pieces:
+            for piece in pieces:
+                file.write(piece)
+    except MissingObjectError as error:
+        raise NotFoundError(GONE) from error
+    except StorageError as error:
+        raise UnavailableError(AWAY) from error
+    file.seek(0)
 
 
 def read_wav(file: BinaryIO) -> Iterator[Piece]:
