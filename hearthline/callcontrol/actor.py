@@ -51,6 +51,7 @@ class Surroundings(Protocol):
     def call_closed(self, attempt: str) -> None: ...
     def sound(self, sound: fx.Sound) -> str: ...
     async def start_recording(self, attempt: Attempt, leg: str) -> None: ...
+    async def announce(self, attempt: Attempt, leg: str) -> None: ...
     async def ring_manager(self, attempt: Attempt, effect: fx.RingManager) -> None: ...
     def ring_next(self, actor: CallActor, leg: str) -> None: ...
 
@@ -226,6 +227,13 @@ class CallActor:
             match effect:
                 case fx.Record(leg=leg):
                     await self._at_switch(self.around.start_recording(self.attempt, leg))
+                case fx.PauseRecording(leg=leg, on=on):
+                    await self._at_switch(switch.pause_recording(leg, on))
+                case fx.StopPlaying(leg=leg):
+                    await self._at_switch(switch.stop_playing(leg))
+                case fx.Play(leg=leg, sound=fx.Sound.CONSENT):
+                    if not await self._at_switch(self.around.announce(self.attempt, leg)) and leg == self.state.contact:
+                        self.tell(ev.NotAnnounced(self.around.moments.now()))
                 case fx.Play(leg=leg, sound=sound):
                     if not await self._at_switch(switch.play(leg, self.around.sound(sound))):
                         self.tell(ev.SoundFinished(leg, self.around.moments.now()))

@@ -23,6 +23,7 @@ from django.db import DatabaseError
 from hearthline.callcontrol import handovers, recordings, records, translation
 from hearthline.callcontrol.actor import CallActor
 from hearthline.callcontrol.admission import Admission
+from hearthline.callcontrol.consent import consent_sound
 from hearthline.callcontrol.database import Database
 from hearthline.callcontrol.line_desk import LineDesk
 from hearthline.callcontrol.moments import Moments, RealMoments
@@ -271,6 +272,11 @@ class Conductor:
             logger.exception("call %s: the recording's folder cannot be written", attempt.pk)
             raise port.SwitchError(port.SwitchErrorCode.FAILED, "no place for the recording") from error
         await self.switch.record(leg, path)
+
+    async def announce(self, attempt: Attempt, leg: str) -> None:
+        """Play what the campaign says of the recording. Raises SwitchError."""
+        folder = Path(settings.HEARTHLINE.run_folder) / "sounds"
+        await self.switch.play(leg, await asyncio.to_thread(consent_sound, attempt.campaign, folder))
 
     def sound(self, sound: fx.Sound) -> str:
         return self._sounds[sound]

@@ -209,6 +209,11 @@ async def _hold(conductor: Conductor, command: cmd.Hold) -> Reply:
     return await _ask(conductor, command, ev.HoldAsked(conductor.moments.now(), command.on))
 
 
+async def _pause_recording(conductor: Conductor, command: cmd.PauseRecording) -> Reply:
+    state = await _call_of(conductor, command).ask(ev.RecordingAsked(conductor.moments.now(), command.on))
+    return {"attempt": command.attempt, "phase": state.phase.value, "recording": state.recording.value}
+
+
 async def _complete(conductor: Conductor, command: cmd.CompleteTransfer) -> Reply:
     return await _ask(conductor, command, ev.CompleteAsked(conductor.moments.now()))
 
@@ -356,6 +361,7 @@ _HANDLERS: dict[type[cmd.Command], Handler] = {
     cmd.Dial: _dial,
     cmd.HangUp: _hang_up,
     cmd.Hold: _hold,
+    cmd.PauseRecording: _pause_recording,
     cmd.SendDigits: _send_digits,
     cmd.Transfer: _transfer,
     cmd.CompleteTransfer: _complete,

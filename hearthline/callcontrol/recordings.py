@@ -6,6 +6,7 @@ hand-over is in it, and the briefing is not: while operator and manager talk, th
 
 from __future__ import annotations
 
+import uuid
 import wave
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -20,11 +21,12 @@ from hearthline.realtime.configured import bus
 
 ABANDONED_AFTER = timedelta(minutes=1)  # after the call's end, before a recording is finished without the switch
 FINISH_AT_ONCE = 20
+MOST_PAUSES = 500  # of one recording that are noted
 
 
 def open_recording(attempt: Attempt, leg: str, now: datetime) -> tuple[Recording, str]:
     """The row and the absolute path, its folder made. Asking again gives the same."""
-    id = derived_id(attempt.pk, f"recording:{leg}")
+    id = recording_id(attempt, leg)
     relative = f"{now:%Y/%m/%d}/{id}.wav"
     recording, _created = Recording.objects.get_or_create(
         pk=id, defaults={"attempt": attempt, "path": relative, "started_at": now}
@@ -32,6 +34,25 @@ def open_recording(attempt: Attempt, leg: str, now: datetime) -> tuple[Recording
     path = settings.HEARTHLINE.recordings_folder / recording.path
     path.parent.mkdir(parents=True, exist_ok=True)
     return recording, str(path)
+
+
+def note_pause(attempt: Attempt, leg: str, *, on: bool, why: str, at: datetime) -> None:
+    """Keep when the recording was silenced, and why it went on, within the caller's transaction. Told twice, noted once."""
+    recording = Recording.objects.filter(pk=recording_id(attempt, leg)).first()
+    if recording is None:
+        return
+    moment = max(0, round((at - recording.started_at).total_seconds() * 1000))
+    pauses = [list(pause) for pause in recording.pauses]
+    running = bool(pauses) and pauses[-1][1] is None
+    if on and not running and len(pauses) < MOST_PAUSES:
+        pauses.append([moment, None, ""])
+    elif not on and running:
+        pauses[-1][1:] = [moment, why]
+    Recording.objects.filter(pk=recording.pk).update(pauses=pauses)
+
+
+def recording_id(attempt: Attempt, leg: str) -> uuid.UUID:
+    return derived_id(attempt.pk, f"recording:{leg}")
 
 
 def finish_recording(path: str, duration_ms: int) -> None:

@@ -13,6 +13,7 @@ from django.db import IntegrityError, transaction
 from django.db.models import OuterRef, Q
 from django.utils.translation import gettext_lazy as _
 
+from hearthline.callcontrol.recordings import note_pause
 from hearthline.callcontrol.translation import id_of, leg_of
 from hearthline.callcontrol.trunks import ChosenTrunk, LegTakenError, Wanted, note_try, take_trunk
 from hearthline.calls import call_effects as fx
@@ -96,6 +97,7 @@ def _start(command: Dial, node: str, aside: Mapping[int, float], at: float) -> S
         attempt=str(id), contact=leg_of(id), operator=leg_of(line), limits=limits,
         record=assignment.campaign.record_calls, at=at,
         spare=tuple(leg_of(derived_id(id, f"try:{n}")) for n in range(2, MAX_TRIES + 1)),
+        consent=assignment.campaign.consent, record_with_consent=assignment.campaign.consent_in_recording,
     )  # fmt: skip
     attempt = Attempt(
         pk=id, assignment=assignment, contact=assignment.contact, campaign=assignment.campaign,
@@ -146,6 +148,7 @@ def limits_of(max_duration_s: int) -> Limits:
         max_duration_s=max_duration_s,
         grace_s=exchange.line_grace_s,
         wrap_up_s=exchange.wrap_up_lease_s,
+        pause_s=exchange.recording_pause_longest_s,
     )
 
 
@@ -237,6 +240,10 @@ def write_effects(attempt: Attempt, state: CallState, effects: tuple[fx.Effect, 
                 _note_handover(attempt, effect, moment)
             case fx.NoteTry(leg=leg, cause=cause, sip_status=sip_status) if (id := id_of(leg)) is not None:
                 note_try(id, at=at, cause=cause, sip_status=sip_status)
+            case fx.NotePause(leg=leg, on=on, why=why):
+                note_pause(attempt, leg, on=on, why=why, at=moment)
+            case fx.NoteAnnounced():
+                Attempt.objects.filter(pk=attempt.pk).update(announced_at=moment)
             case fx.PayTelephone():
                 record_telephone(attempt)
             case fx.AutoDispose(outcome=outcome):

@@ -12,6 +12,7 @@ class Sound(StrEnum):
 
     GOODBYE = "goodbye"  # the contact: the operator was lost, or the time is up
     CONTACT_GONE = "contact_gone"  # a manager at a phone: the person hung up meanwhile
+    CONSENT = "consent"  # to contact and operator: what the campaign says of the recording
     PRESS_A_KEY = "press_a_key"  # a telephone that was called as a line: somebody must say that they are there
     LINE_OPEN = "line_open"
 
@@ -34,6 +35,19 @@ class Park:
 
 @dataclass(frozen=True, slots=True)
 class Record:
+    leg: str
+
+
+@dataclass(frozen=True, slots=True)
+class PauseRecording:
+    """Record silence instead of what is said, or what is said again. Safe to repeat."""
+
+    leg: str
+    on: bool
+
+
+@dataclass(frozen=True, slots=True)
+class StopPlaying:
     leg: str
 
 
@@ -98,6 +112,20 @@ class NoteTry:
 
 
 @dataclass(frozen=True, slots=True)
+class NotePause:
+    """The recording was paused (`on`), or goes on: `why` is "asked", "bound", "operator_left" or "ended". Evidence."""
+
+    leg: str
+    on: bool
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class NoteAnnounced:
+    """The contact has heard that the call is recorded."""
+
+
+@dataclass(frozen=True, slots=True)
 class TakeStats:
     """The operator leaves while the legs go on: ask the switch what was seen until now."""
 
@@ -136,7 +164,18 @@ class Tell:
     details: dict[str, Any] = field(default_factory=dict)
 
 
-SwitchEffect = Connect | Park | Record | Play | HangUp | RingManager | RingNext
+SwitchEffect = Connect | Park | Record | PauseRecording | StopPlaying | Play | HangUp | RingManager | RingNext
 TimerEffect = StartTimer | CancelTimer
-StoreEffect = KeepStats | NoteTry | TakeStats | NoteHandOver | AutoDispose | AutoWrapUp | PayTelephone | Tell
+StoreEffect = (
+    KeepStats
+    | NoteTry
+    | NotePause
+    | NoteAnnounced
+    | TakeStats
+    | NoteHandOver
+    | AutoDispose
+    | AutoWrapUp
+    | PayTelephone
+    | Tell
+)
 Effect = SwitchEffect | TimerEffect | StoreEffect

@@ -92,6 +92,13 @@ class RingFailed:
 
 
 @dataclass(frozen=True, slots=True)
+class NotAnnounced:
+    """The announcement could not be played to the contact."""
+
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
 class NoTrunkLeft:
     """No other trunk can take this attempt; the leg that was to be rung will never exist."""
 
@@ -130,6 +137,14 @@ class HangUpAsked:
 
 @dataclass(frozen=True, slots=True)
 class HoldAsked:
+    at: float
+    on: bool
+
+
+@dataclass(frozen=True, slots=True)
+class RecordingAsked:
+    """The operator pauses the recording or lets it go on; or says that the announcement was read and agreed to (`on`)."""
+
     at: float
     on: bool
 
@@ -189,12 +204,14 @@ CallEvent = (
     | NodeLost
     | NodeBack
     | RingFailed
+    | NotAnnounced
     | NoTrunkLeft
     | TimerFired
     | OperatorReturned
     | ManagerReturned
     | HangUpAsked
     | HoldAsked
+    | RecordingAsked
     | TransferAsked
     | ManagerAnswered
     | ManagerDeclined

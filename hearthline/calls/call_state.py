@@ -31,6 +31,15 @@ LIVE = BEFORE_ANSWER | WITH_OPERATOR | {Phase.HANDED_OVER}  # the contact's leg 
 TERMINAL = frozenset({Phase.CLOSED})
 
 
+class Taping(StrEnum):
+    """Whether the call is being recorded."""
+
+    OFF = "off"
+    WAITING = "waiting"  # for the announcement to be heard
+    ON = "on"
+    PAUSED = "paused"  # silence is recorded
+
+
 class Via(StrEnum):
     """How a manager is reached."""
 
@@ -68,6 +77,7 @@ class Limits:
     max_duration_s: int = 600
     grace_s: int = 20
     wrap_up_s: int = 900
+    pause_s: int = 180  # a paused recording goes on by itself after this
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +114,10 @@ class CallState:
     operator: str  # leg
     limits: Limits
     record: bool = False
+    consent: str = ""  # a campaign's `Consent`: how the contact learns that they are recorded
+    announced: bool = False  # ... and has
+    record_with_consent: bool = False  # the recording begins with the announcement, not after it
+    recording: Taping = Taping.OFF
     phase: Phase = Phase.DIALLING
     spare: tuple[str, ...] = ()  # legs for tries over other trunks, chosen beforehand
     former: tuple[str, ...] = ()  # legs of tries whose trunk failed; they are gone
@@ -173,6 +187,7 @@ def from_json(data: dict[str, Any]) -> CallState:
                 **fields,
                 "limits": Limits(**fields["limits"]),
                 "phase": Phase(fields["phase"]),
+                "recording": Taping(fields.get("recording", Taping.OFF)),
                 "manager": ManagerSide(**{**manager, "via": Via(manager["via"])}) if manager else None,
                 "ending": Ending(EndedBy(ending["by"]), EndReason(ending["reason"])) if ending else None,
                 "failure": Failure(**failure) if failure else None,

@@ -94,6 +94,14 @@ class Hold(CallCommand):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PauseRecording(CallCommand):
+    """Pause the recording (`on` False), let it go on, or begin it after the contact was told and agreed (`on` True).
+    Reply: {"attempt", "phase", "recording"}."""
+
+    on: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SendDigits(CallCommand):
     digits: str
 
@@ -157,8 +165,8 @@ class LetGo(Command):
 COMMANDS: dict[str, type[Command]] = {
     c.__name__: c
     for c in (
-        OpenLine, OpenPhoneLine, RenewPhones, CloseLine, MuteLine, CallBack, Dial, HangUp, Hold, SendDigits, Transfer,
-        CompleteTransfer, CancelTransfer, AnswerHandOver, DeclineHandOver, Listen, TestTrunk, LetGo,
+        OpenLine, OpenPhoneLine, RenewPhones, CloseLine, MuteLine, CallBack, Dial, HangUp, Hold, PauseRecording, SendDigits,
+        Transfer, CompleteTransfer, CancelTransfer, AnswerHandOver, DeclineHandOver, Listen, TestTrunk, LetGo,
     )
 }  # fmt: skip
 

@@ -14,6 +14,7 @@ from collections.abc import Callable
 from typing import Any
 
 from hearthline.calls import call_events as ev
+from hearthline.calls import taping
 from hearthline.calls.call_effects import Effect, NoteHandOver, RingManager, StartTimer, Tell
 from hearthline.calls.call_state import (
     BEFORE_ANSWER,
@@ -51,12 +52,22 @@ Transition = tuple[CallState, tuple[Effect, ...]]
 
 
 def begin(
-    *, attempt: str, contact: str, operator: str, limits: Limits, record: bool, at: float, spare: tuple[str, ...] = ()
+    *,
+    attempt: str,
+    contact: str,
+    operator: str,
+    limits: Limits,
+    record: bool,
+    at: float,
+    spare: tuple[str, ...] = (),
+    consent: str = "",
+    record_with_consent: bool = False,
 ) -> Transition:
-    """A call whose contact is about to be rung. `spare`: ids of legs for tries over other trunks, should this one fail."""
+    """A call whose contact is about to be rung. `spare`: ids of legs for tries over other trunks, should this one fail;
+    `consent` and `record_with_consent` as in the state."""
     state = CallState(
         attempt=attempt, contact=contact, operator=operator, limits=limits, record=record, dialled_at=at, tried_at=at,
-        spare=spare,
+        spare=spare, consent=consent if record else "", record_with_consent=record_with_consent,
     )  # fmt: skip
     due = at + limits.ring_s + RING_GUARD_S
     return state.with_timer("ring", due), (StartTimer("ring", due), Tell("call.dialling"))
@@ -133,6 +144,8 @@ def _resumed(turn: Turn, event: ev.MediaResumed) -> None:
 def _sound_finished(turn: Turn, event: ev.SoundFinished) -> None:
     if event.leg in turn.state.parting:
         hang_up_after_parting(turn, event.leg, event.at)
+    else:
+        taping.sound_finished(turn, event.leg)
 
 
 def _node_lost(turn: Turn, event: ev.NodeLost) -> None:
@@ -145,6 +158,7 @@ def _node_back(turn: Turn, _event: ev.NodeBack) -> None:
     turn.change(node_here=True)
     turn.cancel("node")
     turn.rearrange()
+    taping.again(turn)
 
 
 # --- from call control ----------------------------------------------------------------------------------------------
@@ -335,6 +349,8 @@ _HANDLERS: dict[type[Any], Callable[[Turn, Any], None]] = {
     ev.NodeBack: _node_back,
     ev.RingFailed: _ring_failed,
     ev.NoTrunkLeft: _no_trunk_left,
+    ev.NotAnnounced: lambda turn, _event: taping.not_announced(turn),
+    ev.RecordingAsked: taping.asked,
     ev.TimerFired: fire,
     ev.OperatorReturned: _operator_returned,
     ev.ManagerReturned: _manager_returned,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from hearthline.calls import call_events as ev
+from hearthline.calls import taping
 from hearthline.calls.call_effects import AutoWrapUp, HangUp
 from hearthline.calls.call_state import LIVE, EndedBy, EndReason, Phase
 from hearthline.calls.turn import (
@@ -39,6 +40,10 @@ def fire(turn: Turn, event: ev.TimerFired) -> None:
             end_contact(turn, event.at, EndedBy.EXCHANGE, EndReason.MANAGER_VANISHED, politely=True)
         case "contact_gone":
             contact_is_gone(turn, ev.HungUp(state.contact, event.at, 16, ev.Cut.LOCAL))
+        case taping.RESUME:
+            taping.resume(turn, "bound")
+        case taping.ANNOUNCEMENT:
+            taping.not_announced(turn)
         case "node":
             _node_stayed_away(turn, event.at)
         case "wrap_up":

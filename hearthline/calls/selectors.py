@@ -16,6 +16,7 @@ from django.db.models import QuerySet
 from hearthline.calls.call_state import LIVE
 from hearthline.calls.models import Attempt, HandOver, HandOverState, Line, LineKind, LineState, OwnPhone, Shift
 from hearthline.calls.own_line import line_json, lines_json
+from hearthline.calls.taping import RESUME
 from hearthline.campaigns.models import Campaign, Contact
 from hearthline.dialing.models import Assignment, AssignmentState
 from hearthline.people.models import User
@@ -235,9 +236,17 @@ def call_json(attempt: Attempt) -> dict[str, Any]:
         "ended_at": _iso(attempt.ended_at),
         "ended_by": attempt.ended_by,
         "max_duration_s": attempt.campaign.max_duration_s,
+        "recording": _recording_json(attempt),
         "draft": {"fields": attempt.result, "notes": attempt.notes},
         "handover": _handover_head(handover) if handover else None,
     }
+
+
+def _recording_json(attempt: Attempt) -> dict[str, Any]:
+    """{"state": a `Taping`, "consent": "", "read" or "played", "paused_until": seconds since the epoch or None}."""
+    state = attempt.machine
+    due = next((due for name, due in state.get("timers", ()) if name == RESUME), None)
+    return {"state": state.get("recording", "off"), "consent": state.get("consent", ""), "paused_until": due}
 
 
 def handover_json(handover: HandOver) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from hearthline.calls import call_events as ev
+from hearthline.calls import taping
 from hearthline.calls.arrangement import arrangement
 from hearthline.calls.call_effects import (
     AutoDispose,
@@ -17,11 +18,13 @@ from hearthline.calls.call_effects import (
     NoteHandOver,
     NoteTry,
     Park,
+    PauseRecording,
     PayTelephone,
     Play,
     Record,
     Sound,
     StartTimer,
+    StopPlaying,
     TakeStats,
     Tell,
 )
@@ -46,6 +49,9 @@ MANAGER_MAX_S = 3600  # contact and manager after the hand-over
 NO_ANSWER_CAUSES = frozenset({16, 18, 19, 102})
 ABSENT_CAUSES = frozenset({1, 2, 3, 20, 22, 27, 28})
 REFUSED_BY_PROVIDER = frozenset({401, 402, 403, 407})  # our trunk is refused; the contact never learned of the call
+
+
+_AT_SWITCH = (Play, StopPlaying, HangUp, Record, PauseRecording)
 
 
 class UndefinedTransitionError(Exception):
@@ -73,7 +79,7 @@ class Turn:
 
     def add(self, *effects: Effect) -> None:
         for effect in effects:
-            (self._switch if isinstance(effect, Play | HangUp | Record) else self._rest).append(effect)
+            (self._switch if isinstance(effect, _AT_SWITCH) else self._rest).append(effect)
 
     def tell(self, name: str, **details: Any) -> None:
         self._rest.append(Tell(name, details))
@@ -127,9 +133,8 @@ def answer(turn: Turn, at: float) -> None:
     turn.start("max_duration", at + state.limits.max_duration_s)
     if state.limits.max_duration_s > WARNING_S:
         turn.start("warning", at + state.limits.max_duration_s - WARNING_S)
-    if state.record:
-        turn.add(Record(state.contact))
     turn.tell("call.answered")
+    taping.begin(turn, at)
 
 
 def outcome_of(state: CallState, cause: int, sip_status: int | None) -> str:
@@ -201,6 +206,7 @@ def contact_is_gone(turn: Turn, event: ev.HungUp) -> None:
         cause=event.cause, sip_status=event.sip_status,
         parting=tuple(p for p in turn.state.parting if p != state.contact),
     )  # fmt: skip
+    taping.end(turn)
     turn.add(NoteTry(state.contact, event.cause, event.sip_status))
     if event.stats and state.phase is not Phase.HANDED_OVER:  # what the manager said is no evidence for the operator
         turn.add(KeepStats(event.stats))
@@ -233,6 +239,7 @@ def hand_over(turn: Turn, at: float) -> None:
     manager = turn.state.manager
     assert manager is not None
     assert manager.talking
+    taping.resume(turn, "operator_left")
     turn.change(phase=Phase.HANDED_OVER)
     turn.cancel("operator_gone", "warning", "max_duration")
     enter_wrap_up(turn, at)

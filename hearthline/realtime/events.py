@@ -100,6 +100,12 @@ class CallChanged(Payload):
     at: float = 0.0
 
 
+class CallRecording(CallChanged):
+    recording: str = ""  # `calls.call_state.Taping` from now on
+    # "asked" by the operator, "bound": paused for too long, "operator_left", "announced", "not_played": read it
+    why: str = ""
+
+
 class CallEnded(CallChanged):
     by: str = ""  # "operator", "contact", "manager", "switch", "exchange"
     cause: int | None = None  # Q.850
@@ -275,6 +281,7 @@ SCHEMAS: dict[str, type[Payload]] = {
     "call.answered": CallChanged,
     "call.held": CallChanged,
     "call.resumed": CallChanged,
+    "call.recording": CallRecording,
     "call.warned": CallWarned,
     "call.ended": CallEnded,
     "call.failed": CallFailed,

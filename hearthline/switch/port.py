@@ -380,6 +380,11 @@ class Switch(Protocol):
 
     async def stop_recording(self, leg: LegId) -> None: ...
 
+    async def pause_recording(self, leg: LegId, on: bool) -> None:
+        """While on, silence is recorded of both sides instead of what is said, so that times stay true. A leg that is not
+        recorded is no error; a new recording of a leg begins without a pause."""
+        ...
+
     async def legs(self) -> list[LegSnapshot]:
         """What exists right now."""
         ...

@@ -65,6 +65,7 @@ class Leg:
     trunk: port.Trunk | None = None
     recording: str | None = None
     recording_since: float = 0.0
+    recording_paused: bool = False
     playing: str | None = None
     offers: int = 0
     muted: bool = False
@@ -179,6 +180,10 @@ class FakeSwitch:
 
     async def stop_recording(self, leg: str) -> None:
         self._finish_recording(self._leg(leg))
+
+    async def pause_recording(self, leg: str, on: bool) -> None:
+        self._asked("pause_recording", (leg, on))
+        self._leg(leg).recording_paused = on
 
     async def legs(self) -> list[port.LegSnapshot]:
         self._asked("legs", None)

@@ -193,6 +193,32 @@ async def test_a_recording_has_the_leg_left_and_what_it_hears_right(town: Town, 
         await town.switch.record(operator.leg, str(path))
 
 
+async def test_a_paused_recording_has_silence_of_the_same_length(town: Town, tmp_path: Path) -> None:
+    operator, contact = await town.browser(A), await town.called(B)
+    await town.switch.connect([operator.leg, contact.leg])
+    path = tmp_path / "call.wav"
+    await town.switch.pause_recording(contact.leg, True)  # nothing is recorded: no error
+    await operator.ear.listen(0.2)
+    await town.switch.record(contact.leg, str(path))
+    await operator.ear.listen(1.0)
+    await town.switch.pause_recording(contact.leg, True)
+    await town.switch.pause_recording(contact.leg, True)  # asked again: still paused
+    await asyncio.gather(hears(operator, B), hears(contact, A))  # the people hear each other as before
+    await operator.ear.listen(1.0)
+    await town.switch.pause_recording(contact.leg, False)
+    await operator.ear.listen(1.0)
+    await town.switch.stop_recording(contact.leg)
+    told = await town.told.wait(RecordingStopped, contact.leg)
+    left, right = read_stereo(path)
+    assert told.duration_ms >= 3000
+    silent = [n for n in range(0, len(left) - 800, 800) if level(left[n : n + 800]) < 4 > level(right[n : n + 800])]
+    assert len(silent) >= 9  # a second in pieces of a tenth, less its edges
+    assert_hears(left[2400:6400], [B], unheard=[A])
+    assert_hears(right[2400:6400], [A], unheard=[B])
+    assert_hears(left[-6400:-2400], [B])
+    assert_hears(right[-6400:-2400], [A])
+
+
 async def test_a_recording_ends_with_its_leg(town: Town, tmp_path: Path) -> None:
     a = await town.browser(A)
     await town.switch.record(a.leg, str(tmp_path / "a.wav"))

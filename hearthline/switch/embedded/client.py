@@ -251,6 +251,9 @@ class EmbeddedClient:
     async def stop_recording(self, leg: LegId) -> None:
         await self._ask("stop_recording", leg=leg)
 
+    async def pause_recording(self, leg: LegId, on: bool) -> None:
+        await self._ask("pause_recording", leg=leg, on=on)
+
     async def legs(self) -> list[LegSnapshot]:
         legs: list[LegSnapshot] = await self._ask("legs")
         return legs

@@ -20,7 +20,7 @@ from hearthline.switch.embedded.config import EngineConfig
 from hearthline.switch.embedded.dtls import make_identity
 from hearthline.switch.embedded.events import EventLog
 from hearthline.switch.embedded.ice import MediaPort
-from hearthline.switch.embedded.legs import GoneLegs, Leg
+from hearthline.switch.embedded.legs import GoneLegs, Leg, checked_tags
 from hearthline.switch.embedded.load import CpuMeter
 from hearthline.switch.embedded.mixer import MAX_TOGETHER, Mixer, Seat
 from hearthline.switch.embedded.port_errors import port_errors
@@ -62,8 +62,6 @@ from hearthline.switch.port import (
 log = logging.getLogger(__name__)
 
 _LEG_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
-_MAX_TAGS = 16
-_MAX_TAG_CHARS = 256
 _MAX_REGISTRATIONS = 200
 _WATCH_S = 0.2  # how often silence, consent and statistics are looked at
 _FEW_LEGS = 20  # with no more than these, late ticks have other reasons than the engine's own work
@@ -80,13 +78,6 @@ _BROWSER_ENDS = {
 
 def _bad(message: str) -> SwitchError:
     return SwitchError(SwitchErrorCode.BAD_REQUEST, message)
-
-
-def _checked_tags(tags: dict[str, str] | None) -> dict[str, str]:
-    tags = dict(tags or {})
-    if len(tags) > _MAX_TAGS or any(len(word) > _MAX_TAG_CHARS for pair in tags.items() for word in pair):
-        raise _bad(f"A leg carries at most {_MAX_TAGS} tags of {_MAX_TAG_CHARS} characters.")
-    return tags
 
 
 class EmbeddedSwitch:
@@ -207,7 +198,7 @@ class EmbeddedSwitch:
             raise SwitchError(SwitchErrorCode.NO_SUCH_LEG, "This leg is over; open another one.")
         self._admit(leg)
         assert self._port is not None
-        made = Leg(leg, LegKind.BROWSER, time.time(), _checked_tags(tags))
+        made = Leg(leg, LegKind.BROWSER, time.time(), checked_tags(tags))
         browser = BrowserLeg(
             self._port,
             self._identity,
@@ -247,7 +238,7 @@ class EmbeddedSwitch:
         if not 1 <= timeout_s <= 600:
             raise _bad("The time to ring is between 1 and 600 seconds.")
         assert self._agent is not None
-        made = Leg(leg, LegKind.PHONE, time.time(), _checked_tags(tags), max_duration_s=max(0, max_duration_s))
+        made = Leg(leg, LegKind.PHONE, time.time(), checked_tags(tags), max_duration_s=max(0, max_duration_s))
         self._legs[leg] = made
         try:
             call = await self._agent.invite(
@@ -409,6 +400,12 @@ class EmbeddedSwitch:
     @port_errors
     async def stop_recording(self, leg: LegId) -> None:
         self._stop_recorder(self.seat_of(leg))
+
+    @port_errors
+    async def pause_recording(self, leg: LegId, on: bool) -> None:
+        recorder = self.seat_of(leg).recorder
+        if recorder is not None:
+            recorder.paused = on
 
     def _stop_recorder(self, seat: Seat) -> None:
         recorder, seat.recorder = seat.recorder, None

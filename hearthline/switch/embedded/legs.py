@@ -9,12 +9,22 @@ from typing import TYPE_CHECKING
 
 from hearthline.switch.embedded.browser import BrowserLeg
 from hearthline.switch.embedded.mixer import Seat
-from hearthline.switch.port import LegId, LegKind, LegSnapshot, LegState, MediaStats
+from hearthline.switch.port import LegId, LegKind, LegSnapshot, LegState, MediaStats, SwitchError, SwitchErrorCode
 
 if TYPE_CHECKING:
     from hearthline.switch.embedded.sip.call import PhoneCall
 
 _GONE_KEPT = 10_000
+_MAX_TAGS, _MAX_TAG_CHARS = 16, 256
+
+
+def checked_tags(tags: dict[str, str] | None) -> dict[str, str]:
+    """A copy of a leg's tags. SwitchError(BAD_REQUEST) when they are too many or too long."""
+    tags = dict(tags or {})
+    if len(tags) > _MAX_TAGS or any(len(word) > _MAX_TAG_CHARS for pair in tags.items() for word in pair):
+        sentence = f"A leg carries at most {_MAX_TAGS} tags of {_MAX_TAG_CHARS} characters."
+        raise SwitchError(SwitchErrorCode.BAD_REQUEST, sentence)
+    return tags
 
 
 @dataclass(slots=True)

@@ -62,12 +62,15 @@ class Recorder:
         self._written = 0
         self._pending: list[Future[None]] = []
         self._failed = False
+        self.paused = False  # silence is written instead of what is said
 
     @property
     def duration_ms(self) -> int:
         return self._ticks * TICK_MS
 
     def add(self, said: bytes | None, heard: bytes | None) -> None:
+        if self.paused:
+            said = heard = None
         self._left.append(said or SILENCE)
         self._right.append(heard or SILENCE)
         self._ticks += 1

@@ -42,6 +42,7 @@ METHODS = (
     "send_digits",
     "record",
     "stop_recording",
+    "pause_recording",
     "legs",
     "load",
     "test_trunk",

@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Coroutine, Sequence
 from typing import Any
 
 from hearthline.switch.embedded.events import EventLog
-from hearthline.switch.embedded.legs import GoneLegs
+from hearthline.switch.embedded.legs import GoneLegs, checked_tags
 from hearthline.switch.embedded.port_errors import port_errors
 from hearthline.switch.embedded.rtp import digits_refused
 from hearthline.switch.embedded.sip.addresses import SipUri
@@ -56,7 +56,6 @@ from hearthline.switch.port import (
 log = logging.getLogger(__name__)
 
 _LEG_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
-_MAX_TAGS, _MAX_TAG_CHARS = 16, 256
 _MAX_TOGETHER = 32
 _DIGIT_MS = 100
 _FEW_LEGS = 20  # with no more than these, lateness has other reasons than the switch's own work
@@ -64,13 +63,6 @@ _FEW_LEGS = 20  # with no more than these, lateness has other reasons than the s
 
 def _bad(message: str) -> SwitchError:
     return SwitchError(SwitchErrorCode.BAD_REQUEST, message)
-
-
-def _checked_tags(tags: dict[str, str] | None) -> dict[str, str]:
-    tags = dict(tags or {})
-    if len(tags) > _MAX_TAGS or any(len(word) > _MAX_TAG_CHARS for pair in tags.items() for word in pair):
-        raise _bad(f"A leg carries at most {_MAX_TAGS} tags of {_MAX_TAG_CHARS} characters.")
-    return tags
 
 
 class FreeswitchSwitch:
@@ -233,7 +225,7 @@ class FreeswitchSwitch:
             raise SwitchError(SwitchErrorCode.NO_SUCH_LEG, "This leg is over; open another one.")
         if found is None:
             self._admit(leg)
-        tags = found.tags if found is not None else _checked_tags(tags)
+        tags = found.tags if found is not None else checked_tags(tags)
         preferred = [codec for codec in self.config.browser_codecs if codec == tags.get("codec")]
         to_tag = ""
         try:
@@ -278,7 +270,7 @@ class FreeswitchSwitch:
         self._admit(leg)
         if not 1 <= timeout_s <= 600:
             raise _bad("The time to ring is between 1 and 600 seconds.")
-        tags = _checked_tags(tags)
+        tags = checked_tags(tags)
         profile = phones.PROFILE if destination.phone else dialling.PROFILE
         uri = self.phones.uri_of(destination.phone) if destination.phone else dialling.target_of(destination, trunk)
         if trunk is not None:
@@ -409,6 +401,10 @@ class FreeswitchSwitch:
     @port_errors
     async def stop_recording(self, leg: LegId) -> None:
         await self.recordings.stop(self.leg(leg))
+
+    @port_errors
+    async def pause_recording(self, leg: LegId, on: bool) -> None:
+        await self.recordings.pause(self.leg(leg), on)
 
     # --- what exists, how it goes -------------------------------------------------------------------------------------
 

@@ -74,6 +74,14 @@ class Recordings:
             await self._engine.socket.api(f"uuid_setvar {leg.id} hl_recording")
             leg.recording = None
 
+    async def pause(self, leg: Leg, on: bool) -> None:
+        """FreeSWITCH writes silence while a recording is masked. SwitchError: FAILED, UNREACHABLE."""
+        if leg.recording is None:
+            return
+        reply = await self._engine.socket.api(f"uuid_record {leg.id} {'mask' if on else 'unmask'} {leg.recording}")
+        if not reply.startswith("+OK"):
+            raise SwitchError(SwitchErrorCode.FAILED, "FreeSWITCH could not pause the recording.")
+
     def stopped(self, event: Event) -> None:
         """FreeSWITCH has closed a file: a recording, or a meter's pipe."""
         path = event.get("Record-File-Path", "")
