@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any, TypedDict
 from zoneinfo import available_timezones
 
+from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.db.models import F
@@ -37,7 +38,7 @@ CHANGEABLE = frozenset(
     {
         "name", "brief", "language", "country", "timezone", "script", "price_minor", "window_start", "window_end",
         "window_days", "max_attempts", "max_duration_s", "min_talk_s", "show_name", "record_calls", "level_required",
-        "caller_id",
+        "caller_id", "recording_days", "consent", "consent_text", "consent_sound", "consent_in_recording",
     }
 )  # fmt: skip
 MAX_FIELDS = 40
@@ -309,6 +310,11 @@ def _checked(campaign: Campaign) -> None:
         errors["max_duration_s"] = str(_("A call lasts between 30 seconds and 2 hours."))
     if campaign.timezone not in available_timezones():
         errors["timezone"] = str(_("There is no such time zone. Choose one such as Europe/Moscow."))
+    most = settings.HEARTHLINE.recordings_most_days
+    if campaign.recording_days is not None and not 1 <= campaign.recording_days <= most:
+        errors["recording_days"] = str(_("Recordings are kept between 1 and %(most)s days here.") % {"most": most})
+    if campaign.consent and not campaign.consent_text.strip():
+        errors["consent_text"] = str(_("Write what contacts are told about the recording."))
     if errors:
         raise _invalid(errors)
 

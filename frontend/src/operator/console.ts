@@ -38,6 +38,7 @@ export type Command =
   | "hang_up"
   | "hold"
   | "digits"
+  | "record"
   | "transfer"
   | "complete"
   | "take_back"
@@ -313,6 +314,7 @@ export class Console {
       hold: () => this.command(this.urls.hold, { on: mode !== "on_hold" }),
       mute: () => this.mute(),
       keypad: () => this.keypad.open(),
+      record: () => this.command(this.urls.record, { on: this.state.call?.recording?.state !== "on" }),
       notes: () => this.sheet.focusNotes(),
       add_contact: () => this.contact.open(),
       save_next: () => this.saveAndNext(),

@@ -1,5 +1,6 @@
 // Where the shift stands: one mode at a time, the one primary action of each, and what else is possible in it.
 import type { LineState } from "../line/line.ts";
+import { canChange } from "./recording.ts";
 import type { ConsoleState } from "./state.ts";
 
 export type Mode =
@@ -31,6 +32,7 @@ export type Action =
   | "mute"
   | "hold"
   | "keypad"
+  | "record"
   | "notes"
   | "break"
   | "add_contact"
@@ -78,6 +80,7 @@ export function primaryOf(mode: Mode, line: LineState): Action | undefined {
 
 const IN_CALL: readonly Mode[] = ["dialling", "ringing", "early", "talking", "on_hold", "calling_manager", "briefing"];
 const WITH_CONTACT: readonly Mode[] = ["talking", "on_hold"];
+const WITH_ANSWERED: readonly Mode[] = [...WITH_CONTACT, "calling_manager", "briefing"];
 const WITH_WORKSHEET: readonly Mode[] = ["reserved", ...IN_CALL, "handed_over", "wrap_up"];
 
 const isDown = (line: LineState) => line === "closed" || line === "taken_over";
@@ -96,6 +99,7 @@ const POSSIBLE: Record<Action, (mode: Mode, state: ConsoleState, line: LineState
   mute: (_mode, _state, line) => line === "open" || line === "reconnecting",
   hold: (mode) => WITH_CONTACT.includes(mode),
   keypad: (mode) => ["early", "talking", "briefing"].includes(mode),
+  record: (mode, state) => WITH_ANSWERED.includes(mode) && canChange(state.call?.recording),
   notes: (mode) => WITH_WORKSHEET.includes(mode),
   break: (mode) => ["ready", "on_break", "no_line"].includes(mode),
   add_contact: (_mode, state) => state.campaign !== null,

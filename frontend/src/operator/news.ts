@@ -1,6 +1,7 @@
 // What an event means for the operator, in words.
 import type { ExchangeEvent } from "../events/stream.ts";
 import { has, money, say } from "../net/texts.ts";
+import { recordingNews } from "./recording.ts";
 
 export interface News {
   note?: string;
@@ -58,6 +59,7 @@ const TELLERS: Record<string, (p: Record<string, unknown>) => News> = {
 };
 
 export function newsOf(event: ExchangeEvent): News {
+  if (event.name === "call.recording") return recordingNews(event);
   const teller = TELLERS[event.name];
   if (teller) return teller(event.payload);
   const key = event.name.replace(".", "_");

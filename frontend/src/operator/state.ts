@@ -1,6 +1,8 @@
 // The console's state as the exchange tells it (`calls.selectors.console_state`), and how events change it.
 import type { ExchangeEvent } from "../events/stream.ts";
 import type { OpenLine, OwnLine } from "../line/phone.ts";
+import type { CallRecording } from "./recording.ts";
+import { recordingAfter } from "./recording.ts";
 
 export interface Shift {
   id: string;
@@ -77,6 +79,7 @@ export interface Call {
   ended_at: string | null;
   ended_by: string;
   max_duration_s: number;
+  recording?: CallRecording;
   draft: { fields: Record<string, unknown>; notes: string };
   handover: HandOver | null;
 }
@@ -106,8 +109,10 @@ const CALL_CHANGES: Record<string, Change> = {
   "call.answered": (call, p) => ({ ...call, phase: "talking", answered_at: call.answered_at ?? iso(p["at"]) }),
   "call.held": (call) => ({ ...call, phase: "on_hold" }),
   "call.resumed": (call) => ({ ...call, phase: "talking" }),
+  "call.recording": (call, p) => ({ ...call, recording: recordingAfter(call.recording, p) }),
   "call.ended": (call, p) => ({
     ...call,
+    recording: recordingAfter(call.recording, { recording: "off" }),
     phase: call.phase === "handed_over" ? "wrap_up" : text(p["phase"]) || "wrap_up",
     ended_at: iso(p["at"]),
     ended_by: text(p["by"]),

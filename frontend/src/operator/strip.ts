@@ -7,6 +7,7 @@ import { byId } from "../net/parts.ts";
 import { clock, has, money, say } from "../net/texts.ts";
 import type { Action, Mode } from "./mode.ts";
 import { ACTIONS, isPossible, primaryOf, timerStart } from "./mode.ts";
+import { showRecording } from "./recording.ts";
 import type { ConsoleState } from "./state.ts";
 
 const TONES: Partial<Record<Mode, string>> = {
@@ -158,6 +159,7 @@ export class Strip {
       byId("shift-calls").textContent = String(state.shift.calls);
     }
     this.warnOfLastMinute(mode, state, start);
+    showRecording(state.call?.recording, this.now);
     showLocalTimes(this.now);
   }
 

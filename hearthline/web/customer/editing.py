@@ -8,6 +8,7 @@ from typing import Any
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
+from django.core.files.storage import default_storage
 from django.forms import BaseFormSet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
@@ -33,17 +34,27 @@ PREFIX = "rows"
 def rules(request: HttpRequest, id: uuid.UUID) -> HttpResponse:
     campaign = campaign_for_owner(request.user, id)
     assert isinstance(request.user, User)
-    form = RulesForm(request.POST or None, campaign=campaign)
+    form = RulesForm(request.POST or None, request.FILES or None, campaign=campaign)
     if request.method == "POST" and form.is_valid():
+        changes, former = form.changes(), campaign.consent_sound.name
         try:
-            approval.change(campaign=campaign, actor=request.user, request=request, **form.changes())
+            approval.change(campaign=campaign, actor=request.user, request=request, **changes)
         except InvalidInputError as refusal:
+            _forget_sound(changes.get("consent_sound"))
             add_refusal(form, refusal)
         else:
+            if "consent_sound" in changes:
+                _forget_sound(former)
             messages.success(request, _("Saved."))
             return redirect("customer:rules", campaign.pk)
     context = {"campaign": campaign, "form": form, "tab": "rules"}
     return render(request, "customer/rules.html", context, status=422 if form.errors else 200)
+
+
+def _forget_sound(name: str | None) -> None:
+    """An announcement that no campaign plays any more."""
+    if name:
+        default_storage.delete(name)
 
 
 @login_required

@@ -3,13 +3,18 @@ the fields they speak of."""
 
 from __future__ import annotations
 
+import uuid
 from decimal import Decimal
 from typing import Any
 
 from django import forms
+from django.conf import settings
+from django.core.files.base import ContentFile
+from django.core.files.storage import default_storage
 from django.utils.translation import gettext_lazy as _
 
-from hearthline.campaigns.models import Campaign, DispositionKind, FieldKind
+from hearthline.campaigns.announcement_sounds import MAX_BYTES, telephone_sound
+from hearthline.campaigns.models import Campaign, Consent, DispositionKind, FieldKind
 from hearthline.campaigns.script_kinds import ScriptKind
 from hearthline.lib.errors import InvalidInputError
 from hearthline.lib.money import Money, minor_digits
@@ -156,6 +161,32 @@ class RulesForm(PriceForm):
     level_required = forms.IntegerField(label=_("Operator's level, at least"), min_value=1, max_value=9)
     show_name = forms.BooleanField(label=_("Operators see the contact's name"), required=False)
     record_calls = forms.BooleanField(label=_("Record the calls"), required=False)
+    recording_days = forms.IntegerField(label=_("Keep recordings for"), min_value=1, required=False)
+    consent = forms.ChoiceField(
+        label=_("How contacts learn of the recording"),
+        choices=Consent.choices,
+        required=False,
+        widget=forms.RadioSelect(attrs={"class": "form-check-input"}),
+    )
+    consent_text = forms.CharField(
+        label=_("What they are told"),
+        max_length=400,
+        required=False,
+        widget=forms.Textarea(attrs={"rows": 2}),
+        help_text=_("One or two sentences: who calls, that the call is recorded, what for."),
+    )
+    consent_upload = forms.FileField(
+        label=_("Your own voice instead, a WAV file"),
+        required=False,
+        widget=forms.FileInput(attrs={"accept": ".wav,audio/wav"}),
+        help_text=_("Without one, the sentences are spoken by the exchange's own voice. A minute at most."),
+    )
+    consent_spoken = forms.BooleanField(label=_("Remove the uploaded file"), required=False)
+    consent_in_recording = forms.BooleanField(
+        label=_("The recording begins with the announcement"),
+        required=False,
+        help_text=_("Otherwise it begins when the announcement is over. Some countries demand that."),
+    )
 
     @staticmethod
     def values_of(campaign: Campaign) -> dict[str, Any]:
@@ -166,12 +197,42 @@ class RulesForm(PriceForm):
             "max_duration_min": max(1, campaign.max_duration_s // 60),
             "show_name": campaign.show_name,
             "record_calls": campaign.record_calls,
+            "recording_days": campaign.recording_days,
+            "consent": campaign.consent,
+            "consent_text": campaign.consent_text,
+            "consent_in_recording": campaign.consent_in_recording,
         }
+
+    def __init__(self, *args: Any, campaign: Campaign, **kwargs: Any) -> None:
+        super().__init__(*args, campaign=campaign, **kwargs)
+        exchange = settings.HEARTHLINE
+        days = self.fields["recording_days"]
+        days.widget.attrs |= {"placeholder": str(exchange.recordings_days), "max": exchange.recordings_most_days}
+        days.help_text = _("Empty: %(usual)s, as usual here. At most %(most)s; then they are deleted for good.") % {
+            "usual": exchange.recordings_days, "most": exchange.recordings_most_days,
+        }  # fmt: skip
+
+    def clean_consent_upload(self) -> bytes | None:
+        upload = self.cleaned_data["consent_upload"]
+        if not upload:
+            return None
+        if upload.size > MAX_BYTES:
+            raise forms.ValidationError(_("This file is too large for an announcement. Shorten it."))
+        try:
+            return telephone_sound(upload)
+        except InvalidInputError as refusal:
+            raise forms.ValidationError(str(refusal.sentence)) from refusal
 
     def changes(self) -> dict[str, Any]:
         data = super().changes()
         data["max_duration_s"] = data.pop("max_duration_min") * 60
         data["country"] = data["country"].upper()
+        sound, removed = data.pop("consent_upload"), data.pop("consent_spoken")
+        if sound is not None:
+            name = f"announcements/{uuid.uuid4().hex}.wav"
+            data["consent_sound"] = default_storage.save(name, ContentFile(sound))
+        elif removed:
+            data["consent_sound"] = ""
         return data
 
 

@@ -99,6 +99,15 @@ def hold(request: HttpRequest, body: dict[str, Any]) -> dict[str, Any]:
 
 
 @json_command
+def record(request: HttpRequest, body: dict[str, Any]) -> dict[str, Any]:
+    """Pause the recording ("on": false), let it go on, or begin it when the contact has been told and agrees ("on": true)."""
+    operator, attempt = _own_call(request, body)
+    on = body.get("on") is True
+    command = commands.PauseRecording(key=key_of(body), user=str(operator.pk), attempt=str(attempt.pk), on=on)
+    return send(attempt.node_id, command)
+
+
+@json_command
 def digits(request: HttpRequest, body: dict[str, Any]) -> dict[str, Any]:
     operator, attempt = _own_call(request, body)
     pressed = text_of(body, "digits", 32)

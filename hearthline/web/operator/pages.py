@@ -31,7 +31,7 @@ from hearthline.web.operator.texts import TEXTS
 SHIFTS_SHOWN = 30
 COMMANDS = (
     "state", "next", "skip", "renew", "break", "end", "draft", "wrap_up", "add_contact", "shortcuts", "open_line", "open_phone_line",
-    "close_line", "mute_line", "dial", "hang_up", "hold", "digits", "transfer", "complete", "take_back",
+    "close_line", "mute_line", "dial", "hang_up", "hold", "record", "digits", "transfer", "complete", "take_back",
 )  # fmt: skip
 
 

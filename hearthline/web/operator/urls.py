@@ -29,6 +29,7 @@ urlpatterns = [
     path("work/call/dial/", call_commands.dial, name="dial"),
     path("work/call/hang-up/", call_commands.hang_up, name="hang_up"),
     path("work/call/hold/", call_commands.hold, name="hold"),
+    path("work/call/recording/", call_commands.record, name="record"),
     path("work/call/digits/", call_commands.digits, name="digits"),
     path("work/call/transfer/", call_commands.transfer, name="transfer"),
     path("work/call/transfer/complete/", call_commands.complete, name="complete"),
