@@ -14,6 +14,8 @@ urlpatterns = [
     path("", include("hearthline.people.urls")),
     path("", include("hearthline.web.recordings")),
     path("", include("hearthline.web.analysis")),
+    path("", include("hearthline.web.recording_page")),
+    path("", include("hearthline.web.shared_recordings")),
     path("", include("hearthline.web.relays")),
     path("", include("hearthline.web.operator.urls")),
     path("", include("hearthline.web.manager.urls")),

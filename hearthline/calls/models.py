@@ -330,6 +330,14 @@ class RecordingPlace(models.TextChoices):
     BUCKET = "bucket", _("in the object storage")
 
 
+class Deletion(models.TextChoices):
+    """Why a recording was deleted."""
+
+    AGE = "age", _("its time was over")
+    OWNER = "owner", _("deleted by the customer")
+    STAFF = "staff", _("deleted by the exchange")
+
+
 class Recording(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     attempt = models.ForeignKey(Attempt, on_delete=models.CASCADE, related_name="recordings")
@@ -347,7 +355,7 @@ class Recording(models.Model):
     due_at = models.DateTimeField(default=clock.now)  # the next step is not tried before; moved on by who takes it
     deleted_at = models.DateTimeField(null=True)  # from then on nobody hears it
     deleted_by = models.ForeignKey(User, null=True, on_delete=models.SET_NULL, related_name="+")
-    deletion = models.CharField(max_length=16, blank=True)  # why: a `Deletion`
+    deletion = models.CharField(max_length=8, choices=Deletion.choices, blank=True)  # why
     purged_at = models.DateTimeField(null=True)  # every copy of it is gone
 
     class Meta:
@@ -365,14 +373,6 @@ class Recording(models.Model):
 
     def __str__(self) -> str:
         return str(self.id)
-
-
-class Deletion(models.TextChoices):
-    """Why a recording was deleted."""
-
-    AGE = "age", _("its time was over")
-    OWNER = "owner", _("deleted by the customer")
-    STAFF = "staff", _("deleted by the exchange")
 
 
 class OwnPhone(models.Model):

@@ -29,6 +29,7 @@ from hearthline.campaigns.models import (
     ResultExport,
     ResultField,
 )
+from hearthline.campaigns.recording_links import make_link
 from hearthline.campaigns.scripts import public_name
 from hearthline.campaigns.tables import Cell, CsvTable, Table, XlsxTable
 from hearthline.campaigns.walking import in_file_order
@@ -58,9 +59,15 @@ def write_export(export_id: str) -> None:
 
 
 def request_export(
-    *, campaign: Campaign, format: ExportFormat | str, actor: User, request: HttpRequest | None = None
+    *,
+    campaign: Campaign,
+    format: ExportFormat | str,
+    actor: User,
+    recording_links: bool = False,
+    request: HttpRequest | None = None,
 ) -> ResultExport:
-    """Begin an export; `export.progressed` tells when it is ready. Raises ConflictError when many are being written."""
+    """Begin an export, with links to the recordings when they are wanted; `export.progressed` tells when it is ready.
+    Raises ConflictError when many are being written."""
     under_way = (ImportState.QUEUED, ImportState.RUNNING)
     with transaction.atomic():
         if ResultExport.objects.filter(campaign=campaign, state__in=under_way).count() >= MAX_WAITING:
@@ -71,8 +78,15 @@ def request_export(
             state=ImportState.QUEUED,
             created_by=actor,
             language=actor.language,
+            recording_links=recording_links,
         )
-        audit.record(audit.Tag.WEB_RESULTS_EXPORTED, actor, campaign.pk, {"format": str(format)}, request)
+        audit.record(
+            audit.Tag.WEB_RESULTS_EXPORTED,
+            actor,
+            campaign.pk,
+            {"format": str(format), "links": recording_links},
+            request,
+        )
         write_export.enqueue(str(export.pk))
     return export
 
@@ -99,8 +113,9 @@ def write(export_id: uuid.UUID | str) -> ResultExport | None:
         with translation.override(export.language), TemporaryDirectory() as folder:
             path = Path(folder) / f"export.{export.format}"
             write_table(
-                export.campaign, ExportFormat(export.format), path, on_progress=lambda rows: _progress(export, rows)
-            )
+                export.campaign, ExportFormat(export.format), path,
+                on_progress=lambda rows: _progress(export, rows), recording=_recording_of(export),
+            )  # fmt: skip
             with path.open("rb") as content:
                 export.file.save(f"{export.pk}.{export.format}", File(content), save=False)
     except Exception:
@@ -116,10 +131,23 @@ def write(export_id: uuid.UUID | str) -> ResultExport | None:
     return export
 
 
+def _recording_of(export: ResultExport) -> Callable[[uuid.UUID], str]:
+    """What is written of a call's recording: a link in the name of who asked for it, or the call's id."""
+    maker, now = export.created_by_id, clock.now()
+    if not export.recording_links or maker is None:
+        return str
+    return lambda attempt: make_link(attempt, maker, now)
+
+
 def write_table(
-    campaign: Campaign, format: ExportFormat, path: Path, on_progress: Callable[[int], None] | None = None
+    campaign: Campaign,
+    format: ExportFormat,
+    path: Path,
+    on_progress: Callable[[int], None] | None = None,
+    recording: Callable[[uuid.UUID], str] = str,
 ) -> int:
-    """All contacts, called or not yet, in the active language. Returns the rows written, without headings."""
+    """All contacts, called or not yet, in the active language. Returns the rows written, without headings.
+    `recording` says how the recording of a call is named."""
     fields = list(campaign.fields.all())
     table: Table = CsvTable(path) if format == ExportFormat.CSV else XlsxTable(path, campaign.name)
     count = 0
@@ -129,7 +157,7 @@ def write_table(
         contacts = Contact.objects.filter(campaign=campaign).select_related("disposition", "last_operator")
         for batch in in_file_order(contacts):
             for contact in batch:
-                table.row(_row(campaign, contact, fields, zone))
+                table.row(_row(campaign, contact, fields, zone, recording))
             count += len(batch)
             if on_progress is not None:
                 on_progress(count)
@@ -155,9 +183,15 @@ def _headings(campaign: Campaign, fields: Sequence[ResultField]) -> list[str]:
     ]  # fmt: skip
 
 
-def _row(campaign: Campaign, contact: Contact, fields: Sequence[ResultField], zone: ZoneInfo) -> list[Cell]:
+def _row(
+    campaign: Campaign,
+    contact: Contact,
+    fields: Sequence[ResultField],
+    zone: ZoneInfo,
+    recording_of: Callable[[uuid.UUID], str],
+) -> list[Cell]:
     reached = contact.disposed_at is not None and not contact.outcome
-    recording = str(contact.last_attempt) if contact.last_attempt and reached and campaign.record_calls else ""
+    recording = recording_of(contact.last_attempt) if contact.last_attempt and reached and campaign.record_calls else ""
     returns = contact.next_attempt_at if contact.state == ContactState.RETRY else None
     return [
         contact.row_number, contact.name, contact.phone,

@@ -365,6 +365,7 @@ class ResultExport(models.Model):
     rows_written = models.PositiveIntegerField(default=0)
     error = models.CharField(max_length=300, blank=True)
     language = models.CharField(max_length=8, default="en")  # of the headings
+    recording_links = models.BooleanField(default=False)  # that open each recording for a while, without an account
     touched_at = models.DateTimeField(null=True)  # the worker's latest progress
     created_by = models.ForeignKey(User, null=True, on_delete=models.SET_NULL, related_name="+")
     created_at = models.DateTimeField(auto_now_add=True)

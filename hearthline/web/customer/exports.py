@@ -30,7 +30,8 @@ def ask(request: HttpRequest, id: uuid.UUID) -> HttpResponse:
         wanted = request.POST.get("format", "")
         if wanted not in ExportFormat.values:
             raise InvalidInputError(_("Results are written as XLSX or CSV. Choose one of them."))
-        request_export(campaign=campaign, format=wanted, actor=request.user, request=request)
+        links = request.POST.get("recording_links") == "on"
+        request_export(campaign=campaign, format=wanted, actor=request.user, recording_links=links, request=request)
         if not request.headers.get("hx-request"):
             return redirect("customer:campaign", campaign.pk)
     exports = ResultExport.objects.filter(campaign=campaign).order_by("-created_at")[:EXPORTS_SHOWN]
