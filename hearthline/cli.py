@@ -14,6 +14,7 @@ import click
 from hearthline import VERSION
 from hearthline.backup.command import backup, restore
 from hearthline.cli_nodes import node
+from hearthline.cli_recordings import recordings
 from hearthline.cli_trunks import trunk
 
 if TYPE_CHECKING:
@@ -104,6 +105,7 @@ def worker() -> None:
 
 
 main.add_command(node)
+main.add_command(recordings)
 
 
 @main.command()

@@ -22,7 +22,13 @@ from django.db.models import Q
 
 from hearthline.calls.models import Recording, RecordingPlace, RecordingStage
 from hearthline.lib import clock
-from hearthline.quality.recordings.object_storage import StorageError, configured_bucket, key_of, required_bucket
+from hearthline.quality.recordings.object_storage import (
+    MissingObjectError,
+    StorageError,
+    configured_bucket,
+    key_of,
+    required_bucket,
+)
 from hearthline.quality.recordings.ogg import DamagedError
 from hearthline.quality.recordings.opus import OpusError
 from hearthline.quality.recordings.opus_file import read_opus, write_opus
@@ -144,7 +150,7 @@ def _make(source: Path, target: Path, recording: Recording) -> Outliner:
             write_opus(file, heard.watch(read_wav(wav)), bits_per_s=bits, serial=serial)
             file.flush()
             os.fsync(file.fileno())
-        _compare(heard, _read_back(part))
+        compare(heard, _read_back(part))
         part.replace(target)
     except BaseException:
         part.unlink(missing_ok=True)
@@ -166,7 +172,7 @@ def _read_back(path: Path) -> Outliner:
     return heard
 
 
-def _compare(recorded: Outliner, packed: Outliner) -> None:
+def compare(recorded: Outliner, packed: Outliner) -> None:
     """Raises NotAsRecordedError."""
     if packed.samples != recorded.samples:
         raise NotAsRecordedError(f"{packed.samples} samples came back of {recorded.samples}")
@@ -218,6 +224,18 @@ def purge(recording: Recording) -> None:
                 one.unlink()
                 synchronise(one.parent)
     Recording.objects.filter(pk=recording.pk).update(purged_at=clock.now(), outline=None, size=0, tries=0)
+
+
+def is_whole(recording: Recording) -> bool:
+    """Whether a kept recording is there and has its checksum. Raises StorageError when the bucket does not answer."""
+    if recording.place == RecordingPlace.BUCKET:
+        try:
+            content = required_bucket().get(key_of(recording.path))
+        except MissingObjectError:
+            return False
+        return hashlib.sha256(content).hexdigest() == recording.sha256
+    path = local_file(recording)
+    return path is not None and _digest(path) == recording.sha256
 
 
 def _digest(path: Path) -> str:
