@@ -5,6 +5,8 @@ import WaveSurfer from "wavesurfer.js";
 interface Outline {
   duration_ms: number | null;
   channels: number[][];
+  /** Stretches that were silenced while it was made, milliseconds. */
+  pauses?: [number, number][];
 }
 
 interface Parts {
@@ -88,6 +90,7 @@ class Player {
     this.length = outline?.duration_ms ? outline.duration_ms / 1000 : this.audio.duration || 0;
     parts.seek.max = String(Math.max(1, Math.round(this.length)));
     if (outline) this.draw(outline);
+    this.tellPauses(outline?.pauses ?? []);
     this.showTime();
   }
 
@@ -122,6 +125,13 @@ class Player {
       ...(outline.channels.length > 1 ? { splitChannels: tones } : (tones[0] ?? {})),
       ...(this.parts.root.dataset.nonce ? { cspNonce: this.parts.root.dataset.nonce } : {}),
     });
+  }
+
+  private tellPauses(pauses: readonly [number, number][]): void {
+    const stretches = pauses.map(([from, to]) => `${clockOf(from / 1000)}–${clockOf(to / 1000)}`).join(", ");
+    const place = part(this.parts.root, "pauses");
+    place.hidden = stretches === "";
+    place.textContent = stretches && `${place.dataset.label ?? ""} ${stretches}`;
   }
 
   private toggle(): void {
