@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import uuid
 
 import click
 
@@ -105,7 +106,7 @@ def upload() -> None:
 @recordings.command("delete")
 @click.argument("id", type=click.UUID)
 @click.confirmation_option(prompt="The recording cannot be brought back. Delete it?")
-def delete(id: object) -> None:
+def delete(id: uuid.UUID) -> None:
     """Delete one recording for good, by its id."""
     from hearthline.calls.models import Deletion, Recording
     from hearthline.lib.errors import ConflictError

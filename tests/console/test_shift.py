@@ -23,6 +23,12 @@ def test_a_whole_shift_by_keyboard_alone(at_work: Opens) -> None:
     anna.press("m")
     expect(page.locator("#line-state")).to_have_text("Muted")
     anna.press("m")
+    anna.press("r")
+    anna.sees("#recording-words", "Recording paused; it goes on by itself in 2:5")
+    anna.sees("#note", "say the card number now")
+    expect(page.get_by_role("button", name="Resume recording")).to_be_enabled()
+    anna.press("r")
+    expect(page.locator("#recording-words")).to_have_text("Recording")
     with anna.late_replies("**/call/hold/"):  # the same key again, before the reply to the first: it counts
         anna.press("l")
         anna.mode("On hold")
