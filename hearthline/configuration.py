@@ -101,6 +101,9 @@ class Configuration(BaseSettings):
     node_full_cpu_percent: float = 90.0  # nor one whose engine uses so much of a core
     line_grace_s: int = 20  # a stalled browser may come back for this long before the contact is released
 
+    promise_grace_min: int = 15  # for so long a promised callback waits for who promised it; then anybody may call
+    campaign_offer_every_min: int = 60  # how often an operator is told of campaigns that pay better; 0: never
+
     # telephones as operators' and managers' lines
     callback_countries: list[str] = []  # ISO 3166 codes, ["RU"]; empty: the exchange calls nobody's telephone back
     callback_limit_minor: int = 30_000  # what the exchange pays at most for one person's telephone within 24 hours
@@ -134,6 +137,9 @@ class Configuration(BaseSettings):
     review_window_hours: int = 72
     registration_bonus_minor: int = 10_000  # given to a new customer
     minimum_price_minor: int = 100
+    payout_minimum_minor: int = 50_000  # less is not paid out
+    payout_daily_limit_minor: int = 5_000_000  # what one operator may ask for within 24 hours
+    payouts_a_day: int = 3  # requests of one operator within 24 hours
 
     # moderation
     campaign_approval: Literal["none", "risky", "all"] = (

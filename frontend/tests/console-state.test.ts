@@ -49,6 +49,7 @@ function state(changes: Partial<ConsoleState> = {}): ConsoleState {
     own_line: { kind: "browser" },
     assignment: null,
     call: null,
+    promises: { count: 0, next_at: null },
     worksheet: null,
     ...changes,
   };

@@ -8,11 +8,17 @@ from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
+from hearthline.calls.models_shift import CampaignHour, CampaignRating
 from hearthline.calls.trunk_rules import check_trunk
 from hearthline.campaigns.models import Campaign, CampaignManager, Contact, Disposition
 from hearthline.dialing.models import Assignment
 from hearthline.lib import clock
 from hearthline.people.models import User
+
+__all__ = [
+    "Attempt", "CampaignHour", "CampaignRating", "HandOver", "HandOverState", "Line", "LineKind", "LineState", "LineWait",
+    "Node", "OwnPhone", "Recording", "Shift", "Trunk", "TrunkCall", "TrunkStanding", "TrunkTransport",
+]  # fmt: skip
 
 
 class Node(models.Model):
@@ -103,6 +109,11 @@ class Shift(models.Model):
     conversations = models.PositiveIntegerField(default=0)
     skipped = models.PositiveIntegerField(default=0)
     earned_minor = models.PositiveBigIntegerField(default=0)
+    worked_from = models.DateTimeField(null=True)  # since when time has not been counted yet; None: on a break, or over
+    breaks = models.PositiveSmallIntegerField(default=0)
+    break_ms = models.PositiveBigIntegerField(default=0)  # of the breaks that are over
+    break_began_at = models.DateTimeField(null=True)
+    offer_at = models.DateTimeField(null=True)  # from then on a better campaign may be offered; None: never
 
     class Meta:
         constraints = [

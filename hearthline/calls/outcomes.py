@@ -11,10 +11,10 @@ from datetime import datetime
 from typing import Any
 
 from django.db import transaction
-from django.db.models import F
+from django.db.models import Case, DateTimeField, F, Value, When
 from django.utils.translation import gettext as _
 
-from hearthline.calls import settlement
+from hearthline.calls import pace, settlement
 from hearthline.calls.announcements import tell_call, tell_contact_disposed, tell_shift
 from hearthline.calls.models import Attempt, Shift
 from hearthline.campaigns import tally
@@ -94,7 +94,7 @@ def dispose(
             "result", "notes",
         ]
     )  # fmt: skip
-    _count(attempt)
+    _count(attempt, now)
     _tell(attempt, contact.state, retry_at, now)
     return outcome_of(attempt, retry_at)
 
@@ -119,13 +119,17 @@ def _claim(attempt: Attempt, now: datetime) -> None:
         raise ConflictError(_("This call is wrapped up already."))
 
 
-def _count(attempt: Attempt) -> None:
+def _count(attempt: Attempt, now: datetime) -> None:
+    shift = Shift.objects.select_related("campaign").get(pk=attempt.shift_id)
     Shift.objects.filter(pk=attempt.shift_id).update(
         calls=F("calls") + 1,
         conversations=F("conversations") + (1 if attempt.payable else 0),
         earned_minor=F("earned_minor") + attempt.earned_minor,
+        worked_from=Case(When(ended_at=None, on_break=False, then=Value(now)), output_field=DateTimeField()),
     )
-    tell_shift("shift.changed", Shift.objects.select_related("campaign").get(pk=attempt.shift_id))
+    pace.note_attempt(attempt, shift, now)
+    shift.refresh_from_db(fields=["calls", "conversations", "earned_minor", "on_break"])
+    tell_shift("shift.changed", shift)
 
 
 def _tell(attempt: Attempt, contact_state: str, retry_at: datetime | None, now: datetime) -> None:

@@ -50,7 +50,7 @@ def console_rows(operator: User) -> ConsoleRows:
         Shift.objects.select_related("campaign", "operator__own_phone").filter(operator=operator, ended_at=None).first()
     )
     attempt = (
-        Attempt.objects.select_related("campaign__organisation", "contact", "assignment")
+        Attempt.objects.select_related("campaign__organisation", "contact__prefer_operator", "assignment")
         .filter(operator=operator, wrapped_up_at=None)
         .order_by("-dialled_at")
         .first()
@@ -60,7 +60,7 @@ def console_rows(operator: User) -> ConsoleRows:
         if attempt.assignment.state == AssignmentState.ACTIVE:
             return ConsoleRows(last_event, operator, shift, attempt.assignment, attempt)
     assignment = (
-        Assignment.objects.select_related("contact", "campaign__organisation")
+        Assignment.objects.select_related("contact__prefer_operator", "campaign__organisation")
         .filter(operator=operator, state=AssignmentState.ACTIVE)
         .first()
     )

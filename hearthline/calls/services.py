@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
+from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.db.models import F
 from django.utils.translation import gettext as _
 
-from hearthline.calls import machine
+from hearthline.calls import machine, pace
 from hearthline.calls.announcements import tell_shift
 from hearthline.calls.call_events import WrappedUp
 from hearthline.calls.call_state import LIVE, Phase, from_json, to_json
@@ -53,9 +54,12 @@ def begin_shift(*, operator: User, campaign: Campaign) -> Shift:
         raise ConflictError(_("This campaign does not run now. Choose another one."))
     if operator.level < campaign.level_required:
         raise NotAllowedError(_("This campaign asks for a higher level than yours."))
+    now = clock.now()
     try:
         with transaction.atomic():
-            shift = Shift.objects.create(operator=operator, campaign=campaign, started_at=clock.now())
+            shift = Shift.objects.create(
+                operator=operator, campaign=campaign, started_at=now, worked_from=now, offer_at=next_offer(now)
+            )
             tell_shift("shift.started", shift)
             return shift
     except IntegrityError:
@@ -63,14 +67,59 @@ def begin_shift(*, operator: User, campaign: Campaign) -> Shift:
 
 
 def _change_campaign(operator: User, campaign: Campaign) -> Shift:
+    now = clock.now()
     with transaction.atomic():
-        shift = open_shift(operator)
-        if shift.campaign_id != campaign.pk:
+        shift = _locked_shift(operator)
+        changes: dict[str, Any] = {"campaign": campaign, **_break_over(shift, now)}
+        former = shift.campaign_id
+        if former != campaign.pk:
             _refuse_while_busy(operator, _("Finish the contact you have before you go to another campaign."))
-        Shift.objects.filter(pk=shift.pk, ended_at=None).update(campaign=campaign, on_break=False)
-        shift.campaign, shift.on_break = campaign, False
+            changes |= {"worked_from": now, "offer_at": next_offer(now)}
+        Shift.objects.filter(pk=shift.pk, ended_at=None).update(**changes)
+        if former != campaign.pk:
+            pace.note_end(shift, former, now)
+        _set(shift, changes)
         tell_shift("shift.changed", shift)
     return shift
+
+
+def next_offer(now: datetime) -> datetime | None:
+    """When a better campaign may be offered to whoever has been offered one, or begins, now."""
+    minutes = settings.HEARTHLINE.campaign_offer_every_min
+    return now + timedelta(minutes=minutes) if minutes else None
+
+
+def _break_over(shift: Shift, now: datetime) -> dict[str, Any]:
+    """What changes in a shift when its break, if there is one, ends now."""
+    if not shift.on_break:
+        return {}
+    rested = now - (shift.break_began_at or now)
+    milliseconds = max(0, int(rested / timedelta(milliseconds=1)))
+    return {
+        "on_break": False, "break_ms": shift.break_ms + milliseconds, "break_began_at": None, "worked_from": now,
+    }  # fmt: skip
+
+
+def _set(shift: Shift, changes: Mapping[str, Any]) -> None:
+    for name, value in changes.items():
+        setattr(shift, name, value)
+
+
+def _locked_shift(operator: User) -> Shift:
+    """The open shift, kept from changing meanwhile: its stretch of time is counted once."""
+    shift = (
+        Shift.objects.select_for_update(of=("self",))
+        .select_related("campaign")
+        .filter(operator=operator, ended_at=None)
+        .first()
+    )
+    if shift is None:
+        raise _no_shift()
+    return shift
+
+
+def _no_shift() -> NotFoundError:
+    return NotFoundError(_("You have no open shift. Choose a campaign to begin one."))
 
 
 def end_shift(*, operator: User) -> Shift:
@@ -78,27 +127,37 @@ def end_shift(*, operator: User) -> Shift:
     NotFoundError when there is no shift."""
     now = clock.now()
     with transaction.atomic():
-        shift = open_shift(operator)
+        shift = _locked_shift(operator)
         if open_attempt(operator) is not None:
             raise ConflictError(_("Finish the call and save its result first, then end the shift."))
         assignment = Assignment.objects.filter(operator=operator, state=AssignmentState.ACTIVE).first()
         if assignment is not None:
             dialing.release(assignment, "shift_ended")
-        if Shift.objects.filter(pk=shift.pk, ended_at=None).update(ended_at=now) != 1:
+        changes = {**_break_over(shift, now), "ended_at": now, "worked_from": None}
+        if Shift.objects.filter(pk=shift.pk, ended_at=None).update(**changes) != 1:
             raise ConflictError(_("This shift has ended already."))
-        shift.ended_at = now
+        if not shift.on_break:
+            pace.note_end(shift, shift.campaign_id, now)
+        _set(shift, changes)
         tell_shift("shift.ended", shift, reason="by_person")
     return shift
 
 
 def take_break(*, operator: User, on: bool) -> Shift:
     """Pause or go on. Raises ConflictError while a contact is in hand, NotFoundError when there is no shift."""
+    now = clock.now()
     with transaction.atomic():
-        shift = open_shift(operator)
+        shift = _locked_shift(operator)
+        changes: dict[str, Any] = {} if on else _break_over(shift, now)
         if on:
             _refuse_while_busy(operator, _("You hold a contact. Call or skip it, then take the break."))
-        Shift.objects.filter(pk=shift.pk, ended_at=None).update(on_break=on)
-        shift.on_break = on
+            if not shift.on_break:
+                changes = {"on_break": True, "breaks": shift.breaks + 1, "break_began_at": now, "worked_from": None}
+        if changes:
+            Shift.objects.filter(pk=shift.pk, ended_at=None).update(**changes)
+            if on:
+                pace.note_end(shift, shift.campaign_id, now)
+            _set(shift, changes)
         tell_shift("shift.changed", shift)
     return shift
 
@@ -120,10 +179,28 @@ def skip_contact(*, operator: User, assignment: uuid.UUID | str) -> Shift:
     return shift
 
 
+def take_next(*, operator: User) -> Assignment | None:
+    """The next contact: the one in hand, else a callback that this operator promised and whose time has come, in whatever
+    campaign, else the next of the shift's campaign. None: there is nobody to call just now.
+
+    Raises NotFoundError (no shift), ConflictError (on a break, the campaign does not run), NotAllowedError.
+    """
+    shift = open_shift(operator)
+    if shift.on_break:
+        raise ConflictError(_("You are on a break. Go on with the shift first."))
+    if (held := dialing.active_of(operator)) is not None:
+        return held
+    if (promised := dialing.claim_promised(operator)) is not None:
+        return promised
+    if shift.campaign is None:
+        raise ConflictError(_("Choose a campaign first."))
+    return dialing.claim_next(operator, shift.campaign)
+
+
 def open_shift(operator: User) -> Shift:
     shift = Shift.objects.select_related("campaign").filter(operator=operator, ended_at=None).first()
     if shift is None:
-        raise NotFoundError(_("You have no open shift. Choose a campaign to begin one."))
+        raise _no_shift()
     return shift
 
 

@@ -53,6 +53,7 @@ class Campaign(models.Model):
     pause_reason = models.CharField(max_length=24, choices=PauseReason.choices, blank=True)
     price_minor = models.PositiveIntegerField(_("price per conversation"), default=0)
     currency = models.CharField(max_length=3, default=settings.HEARTHLINE.currency_code)
+    ring_pay_minor = models.PositiveIntegerField(_("pay for a minute of unanswered ringing"), default=0)
     window_start = models.TimeField(_("calls from"), default=time(9, 0))  # in the contact's own time zone
     window_end = models.TimeField(_("calls until"), default=time(20, 0))
     window_days = models.JSONField(default=list)  # ISO weekdays 1-7; empty: every day
@@ -205,6 +206,7 @@ class Contact(models.Model):
     prefer_operator = models.ForeignKey(
         User, null=True, on_delete=models.SET_NULL, related_name="+", db_index=False
     )  # promised callback
+    promised_at = models.DateTimeField(null=True)  # the moment that `prefer_operator` named; None: no promise
     entered_by = models.ForeignKey(User, null=True, on_delete=models.SET_NULL, related_name="+", db_index=False)
     row_number = models.PositiveIntegerField(null=True)  # in the imported file
     priority = models.SmallIntegerField(choices=Priority.choices, default=Priority.NORMAL)

@@ -16,7 +16,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from functools import cache
 from typing import Any
 
@@ -24,14 +24,13 @@ from django.db import connection
 from django.utils.dateparse import parse_datetime
 
 from hearthline.campaigns.models import Campaign, Contact, DoNotCall, Priority
+from hearthline.dialing import promises
 from hearthline.dialing.models import Assignment
 from hearthline.ledger.models import AccountKey, AccountKind, TransferCode
 from hearthline.ledger.one_statement import hold_parts, hold_values
 from hearthline.ledger.tariffs import priced_sql
 from hearthline.lib.prepared import rows_of
 from hearthline.people.models import User
-
-PROMISE_GRACE = timedelta(minutes=15)  # for so long a promised callback waits for who promised it
 
 OWN = -1  # in place of a priority: callbacks that this operator has promised
 
@@ -254,7 +253,7 @@ def _values(
         "zone": queue.zone,
         "priority": queue.priority,
         "now": _moment(now),
-        "grace": _moment(now - PROMISE_GRACE),
+        "grace": _moment(now - promises.grace()),
         "assignment": _uuid(assignment),
         "hold": _uuid(hold),
         "lease": _moment(lease_until),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -40,6 +40,7 @@ _AGAIN: dict[str, timedelta] = {
     "cancelled": BUSY_AGAIN,  # the operator hung up before there was an answer
     "not_wrapped_up": CALL_BACK_AGAIN,  # there was a conversation, and nobody said how it ended
 }
+_NOT_REACHED = frozenset({"busy", "no_answer", "rejected", "network", "cancelled"})  # a promise is still to be kept
 _UNCOUNTED = frozenset({"network"})  # not the contact's doing: a lost trunk must not use a whole list up
 
 
@@ -50,6 +51,7 @@ class _Next:
     block_reason: str = ""
     priority: int = Priority.NORMAL
     prefer: uuid.UUID | None = None
+    promised_at: datetime | None = None
 
 
 def apply_outcome(
@@ -86,6 +88,7 @@ def apply_outcome(
         if before == ContactState.ASSIGNED:  # else it was taken out meanwhile, and stays so
             fresh.state, fresh.block_reason = following.state, following.block_reason
             fresh.priority, fresh.prefer_operator_id = following.priority, following.prefer
+            fresh.promised_at = following.promised_at
             fresh.next_attempt_at = following.at or fresh.next_attempt_at
         limit = fresh.campaign.max_attempts - 1 if following.prefer else attempts  # a promise is kept, limit or not
         fresh.attempts = min(attempts, limit)
@@ -96,8 +99,8 @@ def apply_outcome(
         fresh.last_operator_id, fresh.last_attempt = operator.pk, attempt
         fresh.save(
             update_fields=[
-                "state", "block_reason", "priority", "prefer_operator", "next_attempt_at", "attempts", "disposition",
-                "outcome", "result", "notes", "talk_ms", "disposed_at", "last_operator", "last_attempt",
+                "state", "block_reason", "priority", "prefer_operator", "promised_at", "next_attempt_at", "attempts",
+                "disposition", "outcome", "result", "notes", "talk_ms", "disposed_at", "last_operator", "last_attempt",
             ]
         )  # fmt: skip
         if disposition is not None and disposition.kind == DispositionKind.DO_NOT_CALL:
@@ -125,13 +128,16 @@ def _following(
         if outcome == "absent":
             return _Next(ContactState.BLOCKED, block_reason=BlockReason.ABSENT)
         wait = _AGAIN.get(outcome) or UNANSWERED_AGAIN[min(attempts, len(UNANSWERED_AGAIN)) - 1]
-        return _again(campaign, attempts, now + wait, priority=contact.priority)
+        again = _again(campaign, attempts, now + wait, priority=contact.priority)
+        if outcome in _NOT_REACHED and contact.prefer_operator_id == operator.pk and again.state == ContactState.RETRY:
+            return replace(again, prefer=operator.pk, promised_at=contact.promised_at)
+        return again
     if disposition.kind == DispositionKind.DO_NOT_CALL:
         return _Next(ContactState.BLOCKED, block_reason=BlockReason.DO_NOT_CALL)
     if disposition.kind == DispositionKind.WRONG_NUMBER:
         return _Next(ContactState.DONE)
     if promised is not None:
-        return _Next(ContactState.RETRY, promised, priority=Priority.FIRST, prefer=operator.pk)
+        return _Next(ContactState.RETRY, promised, priority=Priority.FIRST, prefer=operator.pk, promised_at=promised)
     if disposition.retry_after_min is not None:
         return _again(campaign, attempts, now + timedelta(minutes=disposition.retry_after_min))
     if disposition.kind == DispositionKind.CALL_BACK:

@@ -14,7 +14,7 @@ from hearthline.campaigns import destinations
 from hearthline.campaigns.models import BlockReason, Campaign, CampaignState, Contact, ContactState, PauseReason
 from hearthline.campaigns.services import pause
 from hearthline.campaigns.tasks import review_destinations
-from hearthline.dialing import claims
+from hearthline.dialing import claims, promises
 from hearthline.dialing.models import Assignment, AssignmentState
 from hearthline.dialing.outcomes import apply_outcome
 from hearthline.dialing.rules import Window, open_zones
@@ -31,13 +31,16 @@ from hearthline.realtime.configured import bus
 __all__ = [
     "OtherCampaignError",
     "StaleLeaseError",
+    "active_of",
     "apply_outcome",
     "claim_next",
+    "claim_promised",
     "dial_begun",
     "expire_leases",
     "release",
     "renew",
     "require_fit",
+    "speaks",
     "why_closed",
 ]
 
@@ -106,6 +109,34 @@ def claim_next(operator: User, campaign: Campaign) -> Assignment | None:
     return None
 
 
+def claim_promised(operator: User) -> Assignment | None:
+    """A callback that this operator has promised and whose time has come, in whatever running campaign, leased as by
+    `claim_next`. None: there is none that may be called now. Who has an active assignment gets that one again."""
+    now = clock.now()
+    for contact in promises.due(operator, now):
+        campaign, zone = contact.campaign, contact.timezone
+        if why_closed(operator, campaign) or zone not in open_zones(Window.of(campaign), frozenset((zone,)), now):
+            continue
+        try:
+            assignment = _claim(operator, campaign, claims.Queue(zone, claims.OWN, contact.next_attempt_at), now)
+        except IntegrityError:  # the number is on the line elsewhere, or this operator has another contact
+            assignment = _active(operator)
+        except _UnpricedError as unpriced:
+            _leave_out(campaign, unpriced.contact)
+            continue
+        except InsufficientFundsError:
+            _pause_without_funds(campaign)
+            continue
+        if assignment is not None:
+            return assignment
+    return None
+
+
+def active_of(operator: User) -> Assignment | None:
+    """The contact that the operator has in hand."""
+    return _active(operator)
+
+
 def require_fit(operator: User, campaign: Campaign) -> None:
     """Raises NotAllowedError with the sentence of `why_closed`."""
     if sentence := why_closed(operator, campaign):
@@ -116,14 +147,19 @@ def why_closed(operator: User, campaign: Campaign) -> str:
     """Why this operator may not call in this campaign, and the way in; '' when they may."""
     if not operator.is_active or operator.role != "operator":
         return str(_("Only operators call."))
-    spoken = {language.split("-")[0].lower() for language in operator.spoken_languages or [operator.language]}
-    if campaign.language.split("-")[0].lower() not in spoken:
+    if not speaks(operator, campaign.language):
         words = {"language": campaign.language}
         return str(_("The calls are in another language (%(language)s). Add it to the languages you speak.") % words)
     if operator.level < campaign.level_required:
         words = {"needed": str(campaign.level_required), "level": str(operator.level)}
         return str(_("The calls need level %(needed)s; yours is %(level)s. Good calls raise it.") % words)
     return ""
+
+
+def speaks(operator: User, tag: str) -> bool:
+    """Whether the operator speaks this language (BCP 47), whatever the country."""
+    spoken = {language.split("-")[0].lower() for language in operator.spoken_languages or [operator.language]}
+    return tag.split("-")[0].lower() in spoken
 
 
 def renew(assignment: Assignment | uuid.UUID, fence: int, *, lease_s: int | None = None) -> Assignment:

@@ -19,7 +19,7 @@ from hearthline.campaigns.models import (
     ContactState,
     PauseReason,
 )
-from hearthline.dialing import claims
+from hearthline.dialing import claims, promises
 from hearthline.dialing.models import Assignment, AssignmentState
 from hearthline.dialing.rules import Window, next_opening, open_zones
 from hearthline.ledger.models import AccountKind
@@ -32,8 +32,8 @@ COUNTED_TO = 10_000  # rows that are counted for one sentence; more is "10,000 o
 
 @dataclass(frozen=True, slots=True)
 class Reason:
-    """`code` names the rule: "not_running", "no_funds", "funds_held", "no_contacts", "outside_window", "not_due", "with_operators",
-    "used_up", "done", or a `BlockReason`. `count`: contacts kept back by it (0: all). `at_least`: there are more.
+    """`code` names the rule: "not_running", "no_funds", "funds_held", "no_contacts", "outside_window", "not_due", "promised",
+    "with_operators", "used_up", "done", or a `BlockReason`. `count`: contacts kept back by it (0: all). `at_least`: there are more.
     `until`: when it changes by itself, if it does."""
 
     code: str
@@ -122,7 +122,11 @@ def _queues(campaign: Campaign, now: datetime) -> tuple[int, list[Reason]]:
     if first is not None:
         count, more = _bounded(waiting.filter(timezone__in=allowed, next_attempt_at__gt=now))
         reasons.append(Reason("not_due", count, _counted(count, "not_due"), first, more))
-    return ready, reasons
+    kept = promises.kept_in(campaign, sorted(allowed), now, COUNTED_TO)
+    if kept.count:
+        sentence = _counted(kept.count, "promised")
+        reasons.append(Reason("promised", kept.count, sentence, kept.until, kept.count == COUNTED_TO))
+    return max(0, ready - kept.due), reasons
 
 
 def _bounded(rows: object) -> tuple[int, bool]:
@@ -152,6 +156,12 @@ def _counted(count: int, code: str) -> str:
         case "not_due":
             text = ngettext(
                 "%(n)s contact waits for its next attempt.", "%(n)s contacts wait for their next attempt.", count
+            )
+        case "promised":
+            text = ngettext(
+                "%(n)s contact was promised a call by an operator and waits for that operator.",
+                "%(n)s contacts were promised a call by an operator and wait for that operator.",
+                count,
             )
         case BlockReason.DO_NOT_CALL:
             text = ngettext(

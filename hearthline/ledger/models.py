@@ -14,7 +14,13 @@ from django.db import models
 from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
+from hearthline.ledger.models_payout import Payout, PayoutDetails, PayoutMethod, PayoutState
 from hearthline.lib.ids import derived_id
+
+__all__ = [
+    "MAY_GO_NEGATIVE", "Account", "AccountKey", "AccountKind", "Payout", "PayoutDetails", "PayoutMethod", "PayoutState",
+    "Tariff", "TariffRow", "Transfer", "TransferCode", "TransferState",
+]  # fmt: skip
 
 _ACCOUNTS = uuid.UUID("8d5a3a1e-52c0-4f0e-9d0e-2d8c6b4f7a10")
 
@@ -107,6 +113,7 @@ class TransferCode(models.TextChoices):
     BONUS = "bonus", _("bonus")
     MATURING = "maturing", _("pay out of review")
     PAYOUT = "payout", _("payout")
+    RINGING = "ringing", _("ringing")  # what a campaign pays for the time in which nobody answered
     CORRECTION = "correction", _("correction")
 
 

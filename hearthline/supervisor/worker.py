@@ -13,8 +13,9 @@ from django.core.management import call_command
 from django.db import close_old_connections
 from django.db.utils import Error as DatabaseError
 
+from hearthline.calls import pace
 from hearthline.ledger.tasks import mature_pay
-from hearthline.lib import logs
+from hearthline.lib import clock, logs
 from hearthline.observe.server import serve_beside
 from hearthline.quality.tasks import look_for_reports, settle_rejections
 from hearthline.quality.analysis.tasks import queue_analyses
@@ -43,6 +44,7 @@ CHORES = (
     Chore("queue the settling of rejections", 300, lambda: settle_rejections.enqueue()),
     Chore("queue the look for reports", 3600, lambda: look_for_reports.enqueue()),
     Chore("queue the analysis of recordings", 20, queue_analyses),
+    Chore("forget how old hours of campaigns went", 24 * 3600, lambda: pace.forget(clock.now())),
     Chore("forget sessions that have ended", 24 * 3600, lambda: call_command("clearsessions")),
     Chore(
         "forget old task results",

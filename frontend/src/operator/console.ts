@@ -8,11 +8,12 @@ import { isTelephone, type OwnLine, type PersonLine, PhoneLine } from "../line/p
 import { play } from "../line/sounds.ts";
 import { byId } from "../net/parts.ts";
 import { get, post, Refusal } from "../net/post.ts";
-import { say, wallClock } from "../net/texts.ts";
+import { has, say, wallClock } from "../net/texts.ts";
+import { BetweenCalls, type Offer } from "./between.ts";
 import { askToEnd, ContactDialog, Keypad, KeysDialog, prepareClosers } from "./dialogs.ts";
 import type { Action, Mode } from "./mode.ts";
 import { isPossible, modeOf, primaryOf } from "./mode.ts";
-import { newsOf, savedSentence } from "./news.ts";
+import { newsOf, type Outcome, savedSentence } from "./news.ts";
 import { browserLine, heardOfLine, type LineSurroundings, telephoneLine } from "./own-line.ts";
 import type { ConsoleState } from "./state.ts";
 import { applyEvent, changesEverything, mergeState } from "./state.ts";
@@ -22,6 +23,7 @@ import { type Draft, type Kept, Worksheet } from "./worksheet.ts";
 export type Command =
   | "state"
   | "next"
+  | "change_campaign"
   | "skip"
   | "renew"
   | "break"
@@ -55,18 +57,14 @@ const STREAM_QUIET_MS = 3000;
 const RENEW_LEFT_MS = 45_000;
 const ACTIVE_MS = 60_000;
 
-interface Outcome {
-  payable: boolean;
-  not_payable_reason: string;
-  earned_minor: number;
-  currency: string;
-}
+type NextReply = ConsoleState & { none?: string; offer?: Offer | null };
 
 export class Console {
   private readonly strip = new Strip();
   private readonly line: PersonLine;
   private readonly panel: LinePanel;
   private readonly sheet: Worksheet;
+  private readonly between: BetweenCalls;
   private readonly keypad: Keypad;
   private readonly contact: ContactDialog;
   private readonly keysDialog: KeysDialog;
@@ -100,6 +98,11 @@ export class Console {
       (draft) => this.saveDraft(draft),
       () => this.dispositionChosen(),
     );
+    this.between = new BetweenCalls({
+      goOver: (campaign) => void this.asked("next", () => this.post(this.urls.change_campaign, { campaign })),
+      note: (sentence) => this.strip.note(sentence),
+      now: () => this.strip.now,
+    });
     this.keypad = new Keypad((digit) => void this.command(this.urls.digits, { digits: digit }));
     this.contact = new ContactDialog(async (fields) => {
       const { added } = await post<{ added: string }>(this.urls.add_contact, fields);
@@ -145,6 +148,7 @@ export class Console {
 
   private render(): void {
     this.sheet.show(this.state.worksheet, this.state.call?.draft ?? null);
+    this.between.show(this.mode, this.state);
     this.keysDialog.show();
     const { muted, state: line } = this.line;
     this.strip.show(this.mode, this.state, { muted, line, breakAfter: this.breakAfter });
@@ -265,7 +269,7 @@ export class Console {
     this.unlisten();
     this.unlisten = listen(this.keysDialog.keys, this.keysDialog.off, {
       action: (action) => this.act(action as Action),
-      disposition: (key) => this.sheet.choose(key),
+      disposition: (key) => this.between.choose(key) || this.sheet.choose(key),
       primary: () => this.primary(),
       save: () => this.act("save_next"),
       help: () => this.act("help"),
@@ -363,10 +367,12 @@ export class Console {
     this.readSoon();
   }
 
-  private async next(): Promise<void> {
-    const reply = await post<ConsoleState & { none?: string }>(this.urls.next, {});
+  /** The next contact, an offer instead, or why there is nobody; `saved` was told before. */
+  private async next(saved = ""): Promise<void> {
+    const reply = await post<NextReply>(this.urls.next, {});
     this.set(reply);
-    if (reply.none) this.strip.note(reply.none);
+    if (reply.none) this.strip.note(`${saved} ${reply.none}`.trim());
+    this.between.present(reply.offer, !reply.none);
   }
 
   private async mute(): Promise<void> {
@@ -444,11 +450,7 @@ export class Console {
     if (this.breakAfter) {
       this.breakAfter = false;
       await this.post(this.urls.break, { on: true });
-    } else if (this.mode === "ready") {
-      const reply = await post<ConsoleState & { none?: string }>(this.urls.next, {});
-      this.set(reply);
-      if (reply.none) this.strip.note(`${saved} ${reply.none}`);
-    }
+    } else if (this.mode === "ready") await this.next(saved);
   }
 
   /** While the person is at it, the contact stays theirs beyond the lease. */

@@ -24,15 +24,26 @@ export function unpaidReason(reason: string): string {
   return has(`unpaid_${reason}`) ? say(`unpaid_${reason}`) : say("unpaid_other");
 }
 
-export function savedSentence(outcome: {
+/** How a wrap-up was settled; `earned_minor` of one that is not payable is for its ringing. */
+export interface Outcome {
   payable: boolean;
   not_payable_reason: string;
   earned_minor: number;
   currency: string;
-}): string {
-  if (outcome.payable) return say("earned", { amount: money(outcome.earned_minor, outcome.currency) });
+}
+
+export function savedSentence(outcome: Outcome): string {
+  const amount = money(outcome.earned_minor, outcome.currency);
+  if (outcome.payable) return say("earned", { amount });
   const reason = outcome.not_payable_reason;
-  return reason ? say("saved_unpaid", { reason: unpaidReason(reason) }) : say("saved");
+  const saved = reason ? say("saved_unpaid", { reason: unpaidReason(reason) }) : say("saved");
+  return outcome.earned_minor > 0 ? `${saved} ${say("earned_ringing", { amount })}` : saved;
+}
+
+function ringingSentence(p: Record<string, unknown>): string {
+  const { payable, earned_minor: minor, currency } = p;
+  if (payable || typeof minor !== "number" || minor <= 0) return "";
+  return ` ${say("earned_ringing", { amount: money(minor, text(currency)) })}`;
 }
 
 const TELLERS: Record<string, (p: Record<string, unknown>) => News> = {
@@ -47,7 +58,9 @@ const TELLERS: Record<string, (p: Record<string, unknown>) => News> = {
   "call.failed": (p) => ({ trouble: text(p["message"]), sound: "attention" }),
   "call.wrapped_up": (p) => {
     const key = `outcome_${text(p["outcome"])}`;
-    return text(p["outcome"]) && has(key) ? { note: `${say(key)} ${retrySentence(p["retry_at"])}` } : {};
+    return text(p["outcome"]) && has(key)
+      ? { note: `${say(key)} ${retrySentence(p["retry_at"])}${ringingSentence(p)}` }
+      : {};
   },
   "handover.ringing": () => ({ note: "" }),
   "handover.answered": () => ({ note: "", sound: "answered" }),

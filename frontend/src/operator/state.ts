@@ -94,6 +94,8 @@ export interface ConsoleState {
   own_line: OwnLine;
   assignment: Assignment | null;
   call: Call | null;
+  /** Callbacks that this operator has promised; `next_at`: seconds since the epoch. */
+  promises: { count: number; next_at: number | null };
   /** Rendered by the exchange for this assignment: the script, what is known of the contact, the form. */
   worksheet: { assignment: string; html: string } | null;
 }

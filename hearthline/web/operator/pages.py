@@ -25,13 +25,16 @@ from hearthline.people.models import Role, User
 from hearthline.web.commands import operator_of
 from hearthline.web.operator.cards import cards_for
 from hearthline.web.operator.keys import DEFAULT_KEYS, KEY_TITLES
+from hearthline.web.operator.languages import language_choices
 from hearthline.web.operator.page_state import page_state
+from hearthline.web.operator.promised import promised_by
 from hearthline.web.operator.texts import TEXTS
 
 SHIFTS_SHOWN = 30
 COMMANDS = (
-    "state", "next", "skip", "renew", "break", "end", "draft", "wrap_up", "add_contact", "shortcuts", "open_line", "open_phone_line",
-    "close_line", "mute_line", "dial", "hang_up", "hold", "record", "digits", "transfer", "complete", "take_back",
+    "state", "next", "change_campaign", "skip", "renew", "break", "end", "draft", "wrap_up", "add_contact", "shortcuts",
+    "open_line", "open_phone_line", "close_line", "mute_line", "dial", "hang_up", "hold", "record", "digits", "transfer",
+    "complete", "take_back",
 )  # fmt: skip
 
 
@@ -39,8 +42,14 @@ COMMANDS = (
 @require_GET
 def choose(request: HttpRequest) -> HttpResponse:
     assert isinstance(request.user, User)
-    shift = Shift.objects.select_related("campaign").filter(operator=request.user, ended_at=None).first()
-    return render(request, "operator/choose.html", {"cards": cards_for(request.user), "shift": shift})
+    context = {
+        "cards": cards_for(request.user),
+        "shift": Shift.objects.select_related("campaign").filter(operator=request.user, ended_at=None).first(),
+        "promises": promised_by(request.user),
+        "grace_minutes": settings.HEARTHLINE.promise_grace_min,
+        "languages": language_choices(request.user),
+    }
+    return render(request, "operator/choose.html", context)
 
 
 @for_roles(Role.OPERATOR)

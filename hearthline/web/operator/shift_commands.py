@@ -14,6 +14,7 @@ from hearthline.calls import services
 from hearthline.calls.gates import attempt_for_operator
 from hearthline.campaigns.contacts import DuplicateContactError
 from hearthline.campaigns.contacts import add_contact as add_contact_to
+from hearthline.campaigns.gates import campaign_for_operator
 from hearthline.dialing import services as dialing
 from hearthline.dialing.models import Assignment, AssignmentState
 from hearthline.lib.errors import ConflictError, InvalidInputError
@@ -21,6 +22,7 @@ from hearthline.lib.phone import masked
 from hearthline.people import audit
 from hearthline.people.models import User
 from hearthline.web.commands import json_command, operator_of, text_of, whole_of
+from hearthline.web.operator import offers
 from hearthline.web.operator.keys import DEFAULT_KEYS
 from hearthline.web.operator.page_state import page_state
 
@@ -42,18 +44,28 @@ def end(request: HttpRequest, body: dict[str, Any]) -> dict[str, Any]:
 
 @json_command
 def next_contact(request: HttpRequest, body: dict[str, Any]) -> dict[str, Any]:
-    """Claim the next contact. Reply: the page's state; `none` says why when there is none."""
+    """Claim the next contact. Reply: the page's state; `none` says why when there is none. `offer`: campaigns that pay better,
+    as `offers` has them; once an hour it comes instead of a contact, and asking again goes on as before."""
     operator = operator_of(request)
-    shift = services.open_shift(operator)
-    if shift.campaign is None:
-        raise ConflictError(_("Choose a campaign first."))
-    if shift.on_break:
-        raise ConflictError(_("You are on a break. Go on with the shift first."))
-    assignment = dialing.claim_next(operator, shift.campaign)
+    offer = offers.due(operator)
+    if offer is not None:
+        return page_state(operator) | {"offer": offer}
+    assignment = services.take_next(operator=operator)
     reply = page_state(operator)
     if assignment is None:
         reply["none"] = _("There is nobody to call just now. Wait a little, or choose another campaign.")
+        reply["offer"] = offers.instead(operator)
     return reply
+
+
+@json_command
+def change_campaign(request: HttpRequest, body: dict[str, Any]) -> dict[str, Any]:
+    """Go over to another campaign between two calls; the line stays open."""
+    operator = operator_of(request)
+    campaign = campaign_for_operator(operator, text_of(body, "campaign", 40))
+    dialing.require_fit(operator, campaign)
+    services.begin_shift(operator=operator, campaign=campaign)
+    return page_state(operator)
 
 
 def _assignment(operator: User, body: dict[str, Any]) -> Assignment:

@@ -2,11 +2,13 @@ from __future__ import annotations
 
 from django.urls import path
 
-from hearthline.web.operator import call_commands, own_call, pages, shift_commands
+from hearthline.web.operator import call_commands, languages, own_call, pages, promised, shift_commands
 
 app_name = "operator"
 urlpatterns = [
     path("work/", pages.choose, name="choose"),
+    path("work/languages/", languages.languages, name="languages"),
+    path("work/promises/<uuid:id>/give-up/", promised.give_up, name="give_up_promise"),
     path("work/begin/", pages.begin, name="begin"),
     path("work/earnings/", pages.earnings, name="earnings"),
     path("work/feedback/", own_call.feedback, name="feedback"),
@@ -16,6 +18,7 @@ urlpatterns = [
     path("work/shift/break/", shift_commands.take_break, name="break"),
     path("work/shift/end/", shift_commands.end, name="end"),
     path("work/shift/next/", shift_commands.next_contact, name="next"),
+    path("work/shift/campaign/", shift_commands.change_campaign, name="change_campaign"),
     path("work/shift/skip/", shift_commands.skip, name="skip"),
     path("work/shift/renew/", shift_commands.renew, name="renew"),
     path("work/shift/draft/", shift_commands.draft, name="draft"),
