@@ -242,7 +242,7 @@ class Attempt(models.Model):
     wrapped_up_at = models.DateTimeField(null=True)
     payable = models.BooleanField(null=True)  # None until settled
     not_payable_reason = models.CharField(max_length=40, blank=True)
-    charged_minor = models.PositiveBigIntegerField(default=0)
+    charged_minor = models.PositiveBigIntegerField(default=0)  # where not payable: for the ringing
     earned_minor = models.PositiveBigIntegerField(default=0)
 
     class Meta:

@@ -34,7 +34,7 @@ class Outcome:
     auto_outcome: str
     payable: bool
     not_payable_reason: str
-    earned_minor: int
+    earned_minor: int  # of a call that is not payable: for its ringing
     charged_minor: int
     currency: str
     retry_at: datetime | None
@@ -81,10 +81,12 @@ def dispose(
         disposition_payable=disposition.payable if disposition is not None else None,
         min_talk_s=attempt.campaign.min_talk_s,
     )
-    money = settlement.settle(attempt, verdict)
+    money = settlement.settle(attempt, verdict, outcome)
     transaction.on_commit(measures.SETTLEMENTS.labels(verdict.reason or "paid").inc)
     if verdict.payable:
         tally.conversation_settled(attempt.campaign_id, charged_minor=money.charged.minor)
+    elif money.charged.minor:
+        tally.add(attempt.campaign_id, spent_minor=money.charged.minor)
     attempt.wrapped_up_at, attempt.disposition, attempt.auto_outcome = now, disposition, outcome
     attempt.payable, attempt.not_payable_reason = verdict.payable, verdict.reason
     attempt.charged_minor, attempt.earned_minor = money.charged.minor, money.earned.minor

@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 from django.db.models import F, Sum
 
 from hearthline.calls.models import Attempt, CampaignHour, Shift
+from hearthline.calls.settlement import ring_s
 from hearthline.lib.money import Money
 
 LOOK_BACK = timedelta(hours=72)
@@ -75,12 +76,6 @@ def stretch_ms(shift: Shift, now: datetime) -> int:
     if shift.worked_from is None:
         return 0
     return int(min(max(now - shift.worked_from, timedelta()), LONGEST_STRETCH) / timedelta(milliseconds=1))
-
-
-def ring_s(attempt: Attempt) -> float:
-    """From the dialling to the answer, or to the end where nobody answered."""
-    until = attempt.answered_at or attempt.ended_at or attempt.operator_left_at
-    return max(0.0, (until - attempt.dialled_at).total_seconds()) if until is not None else 0.0
 
 
 def evidence_of(campaigns: Collection[uuid.UUID], now: datetime) -> dict[uuid.UUID, Evidence]:

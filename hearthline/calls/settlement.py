@@ -15,7 +15,7 @@ from django.conf import settings
 from hearthline.calls.call_state import EndReason
 from hearthline.calls.models import Attempt
 from hearthline.ledger import services as ledger
-from hearthline.ledger import tariffs
+from hearthline.ledger import ringing, tariffs
 from hearthline.ledger.models import Transfer
 from hearthline.lib.ids import derived_id
 from hearthline.lib.money import Money
@@ -86,20 +86,52 @@ class Settled:
     earned: Money  # by the operator
 
 
-def settle(attempt: Attempt, verdict: Verdict) -> Settled:
-    """Post or void the money held for this attempt's assignment; one ledger call, safe to repeat.
+# Ringing is not paid when the operator ended it, when the switch never rang, or when the operator did not do their part.
+_NO_RINGING = frozenset({"cancelled", "network", "not_wrapped_up", "operator_vanished", "operator_not_heard"})
 
-    Call it inside the transaction that marks the attempt as wrapped up.
+
+def ring_s(attempt: Attempt) -> float:
+    """Seconds from the dialling to the answer, or to the end where nobody answered."""
+    until = attempt.answered_at or attempt.ended_at or attempt.operator_left_at
+    return max(0.0, (until - attempt.dialled_at).total_seconds()) if until is not None else 0.0
+
+
+def ringing_of(attempt: Attempt, verdict: Verdict, outcome: str, held: Money) -> Money:
+    """What the campaign's floor pays for an unpaid call: by the second, of at most `ring_timeout_s`, never more than is held.
+
+    Only from the network's own word that it was ringing: a 180, a final status, or an answer.
+    """
+    nothing = Money(0, held.currency)
+    rate = attempt.campaign.ring_pay_minor
+    if not rate or verdict.payable or outcome in _NO_RINGING or verdict.reason in _NO_RINGING:
+        return nothing
+    if attempt.ringing_at is None and attempt.answered_at is None and not attempt.sip_status:
+        return nothing
+    milliseconds = min(int(ring_s(attempt) * 1000), settings.HEARTHLINE.ring_timeout_s * 1000)
+    return Money(min(rate * milliseconds // 60_000, held.minor), held.currency)
+
+
+def settle(attempt: Attempt, verdict: Verdict, outcome: str = "") -> Settled:
+    """Post or void the money held for this attempt's assignment, or pay its ringing from it; safe to repeat.
+
+    `outcome` as `Attempt.auto_outcome`. Call it inside the transaction that marks the attempt as wrapped up.
     """
     campaign, hold = attempt.campaign, attempt.assignment.hold
     nothing = Money(0, campaign.currency)
     if hold is None:
         return Settled(nothing, nothing)
-    if not verdict.payable:
+    if not verdict.payable and not campaign.ring_pay_minor:
         ledger.void(hold)
         return Settled(nothing, nothing)
     # the price of the moment when the contact was assigned: what is held is what was agreed
     held = Money(Transfer.objects.values_list("amount_minor", flat=True).get(pk=hold), campaign.currency)
+    if not verdict.payable:
+        amount = ringing_of(attempt, verdict, outcome, held)
+        if amount.minor:
+            ringing.pay_ringing(hold=hold, amount=amount)
+        else:
+            ledger.void(hold)
+        return Settled(amount, amount)
     transfer = ledger.settle_conversation(hold=hold, commission=commission_of(held))
     return Settled(Money(transfer.amount_minor, campaign.currency), Money(transfer.posted_minor, campaign.currency))
 

@@ -12,6 +12,7 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.db.models import F
 from django.http import HttpRequest
+from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 
 from hearthline.campaigns import destinations, tally
@@ -31,6 +32,7 @@ from hearthline.campaigns.readiness import Missing, missing
 from hearthline.campaigns.script_kinds import ScriptKind, template_of
 from hearthline.lib import clock
 from hearthline.lib.errors import ConflictError, InvalidInputError, NotAllowedError
+from hearthline.lib.money import Money
 from hearthline.people import audit
 from hearthline.people.models import Organisation, Role, User
 
@@ -38,7 +40,7 @@ CHANGEABLE = frozenset(
     {
         "name", "brief", "language", "country", "timezone", "script", "price_minor", "window_start", "window_end",
         "window_days", "max_attempts", "max_duration_s", "min_talk_s", "show_name", "record_calls", "level_required",
-        "caller_id", "recording_days", "consent", "consent_text", "consent_sound", "consent_in_recording",
+        "caller_id", "recording_days", "consent", "consent_text", "consent_sound", "consent_in_recording", "ring_pay_minor",
     }
 )  # fmt: skip
 MAX_FIELDS = 40
@@ -308,6 +310,11 @@ def _checked(campaign: Campaign) -> None:
         errors["window_start"] = str(_("Give hours and minutes only."))
     if not 30 <= campaign.max_duration_s <= 7200:
         errors["max_duration_s"] = str(_("A call lasts between 30 seconds and 2 hours."))
+    ringing = longest_ringing(campaign)
+    if ringing.minor > campaign.price_minor:
+        words = {"amount": ringing.format(get_language() or "en")}
+        sentence = _("For one call this may come to %(amount)s, more than a conversation costs. Set it lower.") % words
+        errors["ring_pay_minor"] = str(sentence)
     if campaign.timezone not in available_timezones():
         errors["timezone"] = str(_("There is no such time zone. Choose one such as Europe/Moscow."))
     most = settings.HEARTHLINE.recordings_most_days
@@ -317,6 +324,11 @@ def _checked(campaign: Campaign) -> None:
         errors["consent_text"] = str(_("Write what contacts are told about the recording."))
     if errors:
         raise _invalid(errors)
+
+
+def longest_ringing(campaign: Campaign) -> Money:
+    """The most that a call in which nobody answers may cost."""
+    return Money(-(-campaign.ring_pay_minor * settings.HEARTHLINE.ring_timeout_s // 60), campaign.currency)
 
 
 def _clean(row: Campaign | ResultField | Disposition | CampaignManager, exclude: set[str] | None = None) -> None:

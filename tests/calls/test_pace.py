@@ -52,7 +52,7 @@ def test_the_exchanges_own_experience_is_what_is_usual_once_there_is_some() -> N
     assert pace.usual_of({clock: lots}) == lots  # type: ignore[dict-item]  # any key will do
 
 
-@pytest.mark.django_db(transaction=True)
+@pytest.mark.django_db
 def test_waiting_calling_and_writing_are_counted_and_breaks_are_not() -> None:
     with time_machine.travel(TEN, tick=False) as now:
         talk = a_conversation(campaign=a_running_campaign(3, min_talk_s=10))
@@ -73,7 +73,7 @@ def test_waiting_calling_and_writing_are_counted_and_breaks_are_not() -> None:
         assert Shift.objects.get(pk=shift.pk).worked_from is None
 
 
-@pytest.mark.django_db(transaction=True)
+@pytest.mark.django_db
 def test_a_call_that_nobody_pays_for_counts_its_ringing() -> None:
     with time_machine.travel(TEN, tick=False) as now:
         talk = a_conversation(talk_s=5)
@@ -82,7 +82,7 @@ def test_a_call_that_nobody_pays_for_counts_its_ringing() -> None:
         assert seen(talk) == Evidence(1, 0, 60_000, 0, 5000)
 
 
-@pytest.mark.django_db(transaction=True)
+@pytest.mark.django_db
 def test_a_page_left_open_over_night_says_nothing_about_the_campaign() -> None:
     with time_machine.travel(TEN, tick=False) as now:
         talk = a_conversation()
@@ -92,7 +92,7 @@ def test_a_page_left_open_over_night_says_nothing_about_the_campaign() -> None:
         assert seen(talk).worked_ms == pace.LONGEST_STRETCH / timedelta(milliseconds=1)
 
 
-@pytest.mark.django_db(transaction=True)
+@pytest.mark.django_db
 def test_the_time_before_a_change_is_the_former_campaigns() -> None:
     with time_machine.travel(TEN, tick=False) as now:
         talk = a_conversation()

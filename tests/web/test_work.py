@@ -142,7 +142,7 @@ class TestOffer:
     def test_once_an_hour_a_better_campaign_is_offered_instead_of_a_contact(
         self, at_ten: Any, as_person: AsPerson
     ) -> None:
-        operator, here, better = self.at_work(at_ten)
+        operator, _here, _better = self.at_work(at_ten)
         client = as_person(operator)
         at_ten.shift(timedelta(minutes=61))
         reply = post(client, "next")

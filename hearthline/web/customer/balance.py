@@ -75,6 +75,7 @@ def _worded(account: Account, rows: Iterable[Transfer]) -> list[Movement]:
             "reference", "posted_minor"
         )
     )
+    references += [row.reference for row in rows if row.code == TransferCode.RINGING]
     ids = [id for reference in references if (id := _uuid(reference.partition(":")[2]))]
     campaigns = {
         f"assignment:{pk}": name

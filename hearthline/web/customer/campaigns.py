@@ -26,7 +26,7 @@ from hearthline.people.gates import organisation_for_owner
 from hearthline.people.models import User
 from hearthline.quality import approval
 from hearthline.web.customer import hours, results
-from hearthline.web.customer.estimate import NOBODY, estimate, present_pace
+from hearthline.web.customer.estimate import NOBODY, estimate, present_pace, ringing_per_conversation
 from hearthline.web.customer.forms import NewCampaignForm, add_refusal
 
 CAMPAIGNS_SHOWN = 200
@@ -149,5 +149,8 @@ def _figures(campaign: Campaign) -> dict[str, object]:
     account = account_of(AccountKind.CUSTOMER, campaign.organisation_id, campaign.currency)
     now = clock.now()
     pace = NOBODY if live.ends_about or campaign.state != CampaignState.RUNNING else present_pace(now)
-    reach = estimate(campaign, available_minor=account.available, left=live.left, pace=pace, now=now)
+    ringing = ringing_per_conversation(campaign, now)
+    reach = estimate(
+        campaign, available_minor=account.available, left=live.left, pace=pace, now=now, ringing_minor=ringing
+    )
     return {"live": live, "account": account, "estimate": reach, "ends_about": live.ends_about or reach.until}

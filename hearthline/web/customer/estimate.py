@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 from django.db.models import DurationField, ExpressionWrapper, F, Sum
 
 from hearthline.calls.models import Shift
+from hearthline.calls.pace import USUAL, Evidence, evidence_of, reckon
 from hearthline.campaigns.models import Campaign
 from hearthline.lib import clock
 
@@ -39,6 +40,7 @@ class Estimate:
     until: datetime | None
     operators: int
     contacts_run_out: bool  # the contacts end before the money does
+    ringing_minor: int = 0  # what unanswered ringing costs for each conversation, if the campaign pays for it
 
 
 def present_pace(now: datetime) -> Pace:
@@ -54,17 +56,38 @@ def present_pace(now: datetime) -> Pace:
     return Pace(operators, conversations / (worked / timedelta(hours=1)))
 
 
+def ringing_per_conversation(campaign: Campaign, now: datetime) -> int:
+    """What the campaign's floor for ringing has cost, or may cost, for each conversation: minor units. One query, none without
+    a floor."""
+    if not campaign.ring_pay_minor:
+        return 0
+    seen = evidence_of([campaign.pk], now).get(campaign.pk, Evidence())
+    reckoning = reckon(seen, USUAL)
+    if not reckoning.share:
+        return 0
+    return round(campaign.ring_pay_minor * reckoning.unpaid_ring_s / 60 / reckoning.share)
+
+
 def estimate(
-    campaign: Campaign, *, available_minor: int, left: int, pace: Pace, now: datetime | None = None
+    campaign: Campaign,
+    *,
+    available_minor: int,
+    left: int,
+    pace: Pace,
+    now: datetime | None = None,
+    ringing_minor: int = 0,
 ) -> Estimate:
-    """`left`: contacts that may still be called; `available_minor`: of the organisation's balance."""
+    """`left`: contacts that may still be called; `available_minor`: of the organisation's balance; `ringing_minor`: what goes
+    with each conversation beside its price."""
     now = now or clock.now()
-    affordable = available_minor // campaign.price_minor if campaign.price_minor else 0
+    affordable = available_minor // (campaign.price_minor + ringing_minor) if campaign.price_minor else 0
     conversations = max(0, min(affordable, left))
     until = None
     if conversations and pace.operators:
         until = _after(campaign, now, timedelta(hours=conversations / (pace.operators * pace.per_operator_hour)))
-    return Estimate(conversations, until, pace.operators, contacts_run_out=left < affordable)
+    return Estimate(
+        conversations, until, pace.operators, contacts_run_out=left < affordable, ringing_minor=ringing_minor
+    )
 
 
 def _after(campaign: Campaign, now: datetime, work: timedelta) -> datetime | None:

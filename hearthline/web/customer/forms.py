@@ -54,7 +54,7 @@ def add_refusal(form: forms.Form, refusal: InvalidInputError) -> None:
         form.add_error(None, str(refusal.sentence))
 
 
-_FORM_NAME = {"price_minor": "price", "max_duration_s": "max_duration_min"}
+_FORM_NAME = {"price_minor": "price", "ring_pay_minor": "ring_pay", "max_duration_s": "max_duration_min"}
 
 
 class NewCampaignForm(forms.Form):
@@ -84,14 +84,25 @@ class PriceForm(forms.Form):
         label=_("On"), choices=WEEKDAYS, coerce=int, required=False, widget=forms.CheckboxSelectMultiple
     )
     max_attempts = forms.IntegerField(label=_("Tries per contact"), min_value=1, max_value=20)
+    ring_pay = forms.DecimalField(
+        label=_("Pay for a minute of unanswered ringing"),
+        min_value=0,
+        max_value=1_000_000,
+        required=False,
+        help_text=_(
+            "0: none. By the second, while the telephone network really rings and nobody is paid for a conversation. It draws "
+            "operators to lists that are hard to reach."
+        ),
+    )
 
     def __init__(self, *args: Any, campaign: Campaign, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.campaign = campaign
-        price = self.fields["price"]
-        assert isinstance(price, forms.DecimalField)
-        price.decimal_places = minor_digits(campaign.currency)
-        price.widget.attrs["step"] = "any"
+        for name in ("price", "ring_pay"):
+            amount = self.fields[name]
+            assert isinstance(amount, forms.DecimalField)
+            amount.decimal_places = minor_digits(campaign.currency)
+            amount.widget.attrs["step"] = "any"
         self.initial = {**self.values_of(campaign), **self.initial}
 
     @staticmethod
@@ -102,6 +113,7 @@ class PriceForm(forms.Form):
             "window_end": campaign.window_end,
             "window_days": campaign.window_days or [day for day, _label in WEEKDAYS],
             "max_attempts": campaign.max_attempts,
+            "ring_pay": Money(campaign.ring_pay_minor, campaign.currency).as_decimal(),
         }
 
     def changes(self) -> dict[str, Any]:
@@ -109,6 +121,8 @@ class PriceForm(forms.Form):
         data = dict(self.cleaned_data)
         price: Decimal = data.pop("price")
         data["price_minor"] = Money.from_decimal(price, self.campaign.currency).minor
+        ring_pay: Decimal = data.pop("ring_pay") or Decimal(0)
+        data["ring_pay_minor"] = Money.from_decimal(ring_pay, self.campaign.currency).minor
         days = sorted(data["window_days"])
         data["window_days"] = [] if len(days) == len(WEEKDAYS) else days
         return data

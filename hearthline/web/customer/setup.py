@@ -25,7 +25,7 @@ from hearthline.lib.errors import ConflictError, InvalidInputError
 from hearthline.people.models import User
 from hearthline.quality import approval
 from hearthline.web.customer import uploads
-from hearthline.web.customer.estimate import estimate, present_pace
+from hearthline.web.customer.estimate import estimate, present_pace, ringing_per_conversation
 from hearthline.web.customer.forms import PriceForm, add_refusal
 
 MAX_SCRIPT_POSTED = 60_000  # characters that are looked at; the service says what is too long
@@ -141,7 +141,14 @@ def readiness(campaign: Campaign) -> dict[str, Any]:
     return {
         "account": account,
         "left": left,
-        "estimate": estimate(campaign, available_minor=account.available, left=left, pace=present_pace(now), now=now),
+        "estimate": estimate(
+            campaign,
+            available_minor=account.available,
+            left=left,
+            pace=present_pace(now),
+            now=now,
+            ringing_minor=ringing_per_conversation(campaign, now),
+        ),  # fmt: skip
         "missing": missing(campaign),
     }
 
