@@ -14,8 +14,8 @@ from django.conf import settings
 
 from hearthline.calls.call_state import EndReason
 from hearthline.calls.models import Attempt
-from hearthline.ledger import services as ledger
 from hearthline.ledger import ringing, tariffs
+from hearthline.ledger import services as ledger
 from hearthline.ledger.models import Transfer
 from hearthline.lib.ids import derived_id
 from hearthline.lib.money import Money

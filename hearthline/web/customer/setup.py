@@ -148,7 +148,7 @@ def readiness(campaign: Campaign) -> dict[str, Any]:
             pace=present_pace(now),
             now=now,
             ringing_minor=ringing_per_conversation(campaign, now),
-        ),  # fmt: skip
+        ),
         "missing": missing(campaign),
     }
 
