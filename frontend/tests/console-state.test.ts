@@ -28,6 +28,7 @@ function state(changes: Partial<ConsoleState> = {}): ConsoleState {
       id: "h1",
       started_at: "2026-01-01T09:00:00Z",
       on_break: false,
+      break_began_at: null,
       calls: 0,
       conversations: 0,
       skipped: 0,

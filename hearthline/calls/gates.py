@@ -6,7 +6,7 @@ import hmac
 import uuid
 
 from django.contrib.auth.models import AnonymousUser
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 from django.utils.translation import gettext_lazy as _
 
 from hearthline.calls.models import Attempt, HandOver, Line, LineState, Recording
@@ -41,15 +41,17 @@ def attempt_for_staff(user: Person, id: Id) -> Attempt:
 
 
 def recording_for_listener(user: Person, id: Id) -> Recording:
-    """A complete recording, for owners of the campaign's organisation, for the operator of the call, for moderators and admins."""
+    """A complete recording, for owners of the campaign's organisation, moderators and admins, and for the operator whose own
+    call it is."""
     rows = Recording.objects.select_related("attempt").filter(pk=_uuid(id), duration_ms__isnull=False)
     person = _active(user)
-    if person.role not in _STAFF:
-        owned = Q(
+    if person.role == Role.OPERATOR:
+        rows = rows.filter(attempt__operator=person)
+    elif person.role not in _STAFF:
+        rows = rows.filter(
             attempt__campaign__organisation__memberships__user=person,
             attempt__campaign__organisation__memberships__level=MembershipLevel.OWNER,
         )
-        rows = rows.filter(owned | Q(attempt__operator=person))
     recording = rows.first()
     if recording is None:
         raise NotFoundError(_("There is no such recording, or it is not yours to hear."))

@@ -159,6 +159,8 @@ def shift_json(shift: Shift) -> dict[str, Any]:
         "campaign": str(shift.campaign_id) if shift.campaign_id else None,
         "started_at": _iso(shift.started_at),
         "on_break": shift.on_break,
+        "break_began_at": _iso(shift.break_began_at),
+        "breaks": shift.breaks,
         "calls": shift.calls,
         "conversations": shift.conversations,
         "skipped": shift.skipped,

@@ -29,6 +29,7 @@ _Entry = tuple[str | Promise, str, str]  # label, name of the address, icon
 
 _OPERATOR: tuple[_Entry, ...] = (
     (_("Work"), "operator:choose", "headset"),
+    (_("My calls"), "operator:history", "list"),
     (_("Earnings"), "operator:earnings", "wallet"),
     (_("Feedback"), "operator:feedback", "check"),
 )
@@ -41,15 +42,18 @@ _MODERATOR: tuple[_Entry, ...] = (
     (_("To decide"), "moderator:queue", "check"),
     (_("Live"), "moderator:live", "headset"),
     (_("Calls"), "moderator:calls", "list"),
+    (_("Operators' ratings"), "moderator:ratings", "people"),
 )
 _ADMIN: tuple[_Entry, ...] = (
     (_("Exchange"), "staff:wall", "chart"),
     (_("People"), "staff:people", "people"),
     (_("Invitations"), "staff:invitations", "link"),
+    (_("Payouts"), "staff:payouts", "wallet"),
     (_("Trunks"), "staff:trunks", "phone"),
     (_("To decide"), "moderator:queue", "check"),
     (_("Live"), "moderator:live", "headset"),
     (_("Calls"), "moderator:calls", "list"),
+    (_("Operators' ratings"), "moderator:ratings", "people"),
     (_("Data"), "admin:index", "gear"),
 )
 

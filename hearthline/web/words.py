@@ -50,6 +50,22 @@ ANSWERS: dict[str, str | Promise] = {
 }
 
 
+# The same for the operator's own eyes
+OWN_UNPAID: dict[str, str | Promise] = {
+    **NOT_PAYABLE,
+    "not_wrapped_up": _("it was not wrapped up in time"),
+    "disposition_not_payable": _("this result is not a paid one"),
+    "too_short": _("the conversation was too short"),
+    "operator_vanished": _("your line was lost during the call"),
+    "no_evidence": _("nothing was measured of its sound"),
+    "operator_not_heard": _("you were not heard"),
+}
+
+
+def own_unpaid_words(code: str) -> str:
+    return str(OWN_UNPAID.get(code, code.replace("_", " ")))
+
+
 def outcome_words(code: str) -> str:
     return str(OUTCOMES.get(code, code.replace("_", " ")))
 

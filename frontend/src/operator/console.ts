@@ -44,7 +44,6 @@ export type Command =
   | "transfer"
   | "complete"
   | "take_back"
-  | "home"
   | "own_line";
 
 /** Where each command goes: the page's addresses, by the exchange. */
@@ -387,9 +386,9 @@ export class Console {
   private async end(): Promise<void> {
     if (!(await askToEnd())) return;
     await this.sheet.flush();
-    await post(this.urls.end, {});
+    const { summary } = await post<{ summary: string }>(this.urls.end, {});
     await this.line.close();
-    window.location.assign(this.urls.home);
+    window.location.assign(summary);
   }
 
   // --- writing ------------------------------------------------------------------------------------------------------

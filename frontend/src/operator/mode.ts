@@ -119,6 +119,8 @@ export function timerStart(mode: Mode, state: ConsoleState): number | undefined 
   const call = state.call;
   const at = (moment: string | null | undefined) => (moment ? Date.parse(moment) : undefined);
   switch (mode) {
+    case "on_break":
+      return at(state.shift?.break_began_at);
     case "dialling":
       return at(call?.dialled_at);
     case "ringing":

@@ -8,6 +8,7 @@ export interface Shift {
   id: string;
   started_at: string;
   on_break: boolean;
+  break_began_at: string | null;
   calls: number;
   conversations: number;
   skipped: number;

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from hearthline.web.moderator import call_page, live, queue, views
+from hearthline.web.moderator import call_page, live, queue, ratings, views
 
 app_name = "moderator"
 urlpatterns = [
@@ -18,6 +18,7 @@ urlpatterns = [
     path("live/listen/", live.listen, name="live_listen"),
     path("calls/<uuid:id>/", call_page.call, name="call"),
     path("calls/<uuid:id>/report", call_page.report, name="report_call"),
+    path("ratings/", ratings.ratings, name="ratings"),
     path("campaigns/<uuid:id>/pause", views.pause, name="pause"),
     path("campaigns/<uuid:id>/start", views.start, name="start"),
 ]

@@ -14,11 +14,8 @@ from django.views.decorators.http import require_GET, require_POST
 
 from hearthline.calls import services
 from hearthline.calls.models import Shift
-from hearthline.calls.selectors import shift_history
 from hearthline.campaigns.gates import campaign_for_operator
 from hearthline.dialing.services import require_fit
-from hearthline.ledger.models import AccountKind
-from hearthline.ledger.selectors import available_of
 from hearthline.lib.errors import ExchangeError
 from hearthline.people.gates import for_roles
 from hearthline.people.models import Role, User
@@ -30,7 +27,6 @@ from hearthline.web.operator.page_state import page_state
 from hearthline.web.operator.promised import promised_by
 from hearthline.web.operator.texts import TEXTS
 
-SHIFTS_SHOWN = 30
 COMMANDS = (
     "state", "next", "change_campaign", "skip", "renew", "break", "end", "draft", "wrap_up", "add_contact", "shortcuts",
     "open_line", "open_phone_line", "close_line", "mute_line", "dial", "hang_up", "hold", "record", "digits", "transfer",
@@ -80,8 +76,7 @@ def shift(request: HttpRequest) -> HttpResponse:
         "state": state,
         "campaign": state["campaign"],
         "texts": {key: str(sentence) for key, sentence in TEXTS.items()},
-        "urls": {name: reverse(f"operator:{name}") for name in COMMANDS}
-        | {"home": reverse("operator:choose"), "own_line": reverse("account:line")},
+        "urls": {name: reverse(f"operator:{name}") for name in COMMANDS} | {"own_line": reverse("account:line")},
         "keys": {"defaults": DEFAULT_KEYS, "own": request.user.shortcuts},
         "key_titles": KEY_TITLES,
     }
@@ -92,22 +87,3 @@ def shift(request: HttpRequest) -> HttpResponse:
 @never_cache
 def state(request: HttpRequest) -> HttpResponse:
     return JsonResponse(page_state(operator_of(request)))
-
-
-@for_roles(Role.OPERATOR)
-@require_GET
-def earnings(request: HttpRequest) -> HttpResponse:
-    assert isinstance(request.user, User)
-    operator = request.user
-    currency = settings.HEARTHLINE.currency_code
-    context = {
-        "available": available_of(AccountKind.OPERATOR_AVAILABLE, operator.pk, currency),
-        "maturing": available_of(AccountKind.OPERATOR_MATURING, operator.pk, currency),
-        "review_hours": settings.HEARTHLINE.review_window_hours,
-        "shifts": Shift.objects.select_related("campaign")
-        .filter(operator=operator)
-        .order_by("-started_at")[:SHIFTS_SHOWN],
-        "calls": shift_history(operator=operator),
-        "currency": currency,
-    }
-    return render(request, "operator/earnings.html", context)

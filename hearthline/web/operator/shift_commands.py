@@ -8,6 +8,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from django.http import HttpRequest
+from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from hearthline.calls import services
@@ -38,8 +39,8 @@ def take_break(request: HttpRequest, body: dict[str, Any]) -> dict[str, Any]:
 
 @json_command
 def end(request: HttpRequest, body: dict[str, Any]) -> dict[str, Any]:
-    services.end_shift(operator=operator_of(request))
-    return {"ended": True}
+    shift = services.end_shift(operator=operator_of(request))
+    return {"ended": True, "summary": reverse("operator:summary", args=[shift.pk])}
 
 
 @json_command

@@ -2,7 +2,17 @@ from __future__ import annotations
 
 from django.urls import path
 
-from hearthline.web.operator import call_commands, languages, own_call, pages, promised, shift_commands
+from hearthline.web.operator import (
+    call_commands,
+    earnings,
+    history,
+    languages,
+    own_call,
+    pages,
+    promised,
+    shift_commands,
+    summary,
+)
 
 app_name = "operator"
 urlpatterns = [
@@ -10,9 +20,16 @@ urlpatterns = [
     path("work/languages/", languages.languages, name="languages"),
     path("work/promises/<uuid:id>/give-up/", promised.give_up, name="give_up_promise"),
     path("work/begin/", pages.begin, name="begin"),
-    path("work/earnings/", pages.earnings, name="earnings"),
     path("work/feedback/", own_call.feedback, name="feedback"),
     path("work/calls/<uuid:id>/", own_call.call, name="call"),
+    path("work/history/", history.history, name="history"),
+    path("work/earnings/", earnings.earnings, name="earnings"),
+    path("work/earnings/details/", earnings.keep_details, name="payout_details"),
+    path("work/earnings/payout/", earnings.request_payout, name="request_payout"),
+    path("work/earnings/payout/<uuid:id>/withdraw/", earnings.withdraw_payout, name="withdraw_payout"),
+    path("work/earnings/statement/", earnings.statement, name="statement"),
+    path("work/shifts/<uuid:id>/", summary.summary, name="summary"),
+    path("work/shifts/<uuid:id>/rate/<uuid:campaign>/", summary.rate_campaign, name="rate"),
     path("work/shift/", pages.shift, name="shift"),
     path("work/shift/state/", pages.state, name="state"),
     path("work/shift/break/", shift_commands.take_break, name="break"),

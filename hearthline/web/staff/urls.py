@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from hearthline.web.staff import views
+from hearthline.web.staff import payouts, views
 
 app_name = "staff"
 urlpatterns = [
@@ -10,6 +10,10 @@ urlpatterns = [
     path("people/", views.people, name="people"),
     path("invitations/", views.invitations, name="invitations"),
     path("invitations/<uuid:id>/withdraw", views.withdraw, name="withdraw"),
+    path("payouts/", payouts.payouts, name="payouts"),
+    path("payouts/<uuid:id>/approve", payouts.approve, name="approve_payout"),
+    path("payouts/<uuid:id>/paid", payouts.paid, name="paid_payout"),
+    path("payouts/<uuid:id>/refuse", payouts.refuse, name="refuse_payout"),
     path("trunks/", views.trunks, name="trunks"),
     path("trunks/new/", views.trunk, name="new_trunk"),
     path("trunks/<int:id>/", views.trunk, name="trunk"),

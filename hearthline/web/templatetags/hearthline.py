@@ -124,6 +124,12 @@ def question(text: str) -> str:
 
 
 @register.filter
+def own_unpaid(code: str) -> str:
+    """Why a call was not paid, as its operator reads it."""
+    return words.own_unpaid_words(code)
+
+
+@register.filter
 def answer(value: Any) -> str:
     """An answer of the operator's form as a person reads it: a bool as yes or no, an ISO date by the locale."""
     if value is None or value == "":
