@@ -113,7 +113,7 @@ class TransferCode(models.TextChoices):
     BONUS = "bonus", _("bonus")
     MATURING = "maturing", _("pay out of review")
     PAYOUT = "payout", _("payout")
-    RINGING = "ringing", _("ringing")  # what a campaign pays for the time in which nobody answered
+    RINGING = "ringing", _("unanswered ringing")  # what a campaign pays for the time in which nobody answered
     CORRECTION = "correction", _("correction")
 
 

@@ -22,7 +22,7 @@ class PayoutState(models.TextChoices):
     REQUESTED = "requested", _("requested")
     APPROVED = "approved", _("approved, on its way")
     PAID = "paid", _("paid out")
-    REFUSED = "refused", _("refused")
+    REFUSED = "refused", _("not paid out")
     WITHDRAWN = "withdrawn", _("withdrawn by you")
 
 

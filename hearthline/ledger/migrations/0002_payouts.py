@@ -25,7 +25,7 @@ class Migration(migrations.Migration):
         migrations.AlterField(
             model_name='transfer',
             name='code',
-            field=models.CharField(choices=[('conversation_pay', 'conversation'), ('commission', 'commission'), ('telephone', 'telephone'), ('topup', 'top-up'), ('bonus', 'bonus'), ('maturing', 'pay out of review'), ('payout', 'payout'), ('ringing', 'ringing'), ('correction', 'correction')], max_length=24),
+            field=models.CharField(choices=[('conversation_pay', 'conversation'), ('commission', 'commission'), ('telephone', 'telephone'), ('topup', 'top-up'), ('bonus', 'bonus'), ('maturing', 'pay out of review'), ('payout', 'payout'), ('ringing', 'unanswered ringing'), ('correction', 'correction')], max_length=24),
         ),
         migrations.CreateModel(
             name='Payout',
@@ -37,7 +37,7 @@ class Migration(migrations.Migration):
                 ('method', models.CharField(choices=[('card', 'bank card'), ('account', 'bank account'), ('phone', 'transfer by phone number'), ('other', 'another way, agreed with the exchange')], max_length=8)),
                 ('sealed', models.TextField()),
                 ('hint', models.CharField(blank=True, max_length=8)),
-                ('state', models.CharField(choices=[('requested', 'requested'), ('approved', 'approved, on its way'), ('paid', 'paid out'), ('refused', 'refused'), ('withdrawn', 'withdrawn by you')], default='requested', max_length=9)),
+                ('state', models.CharField(choices=[('requested', 'requested'), ('approved', 'approved, on its way'), ('paid', 'paid out'), ('refused', 'not paid out'), ('withdrawn', 'withdrawn by you')], default='requested', max_length=9)),
                 ('requested_at', models.DateTimeField()),
                 ('decided_at', models.DateTimeField(null=True)),
                 ('decided_by', models.UUIDField(null=True)),
