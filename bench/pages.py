@@ -13,6 +13,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 
 from bench.figure import Figure
@@ -20,6 +21,8 @@ from tests import postgresql
 
 CONTACTS = int(os.environ.get("BENCH_CONTACTS", "1_000_000"))
 RESULTS = CONTACTS // 5
+CAMPAIGNS = 40  # that run beside it, each with three days of experience
+OWN_CALLS = 2_000  # of the operator
 TIMES = 60
 MOST_QUERIES = 10
 SLOWEST_MS = 50.0
@@ -65,7 +68,9 @@ def _measure() -> list[dict[str, Any]]:
         ("its results by outcome", owner, f"/campaigns/{campaign}/results?reached=yes"),
         ("why is nothing dialling", owner, f"/campaigns/{campaign}/why"),
         ("the owner's balance", owner, "/balance/"),
-        ("the operator's choice of work", operator, "/work/"),
+        (f"the operator's choice of work, {CAMPAIGNS} campaigns", operator, "/work/"),
+        ("the operator's calls", operator, "/work/history/"),
+        ("the operator's earnings", operator, "/work/earnings/"),
         ("the operator's console", operator, "/work/shift/"),
     ]
     measured = []
@@ -130,10 +135,97 @@ def _seed() -> tuple[str, Any, Any]:
                 FROM generate_series(1, {CONTACTS}) n""",
             [campaign.pk, agreed.pk if agreed else None],
         )
-        cursor.execute("ANALYZE")
     campaign.refresh_from_db()
-    begin_shift(operator=operator, campaign=campaign)
+    shift = begin_shift(operator=operator, campaign=campaign)
+    _seed_others(organisation, campaign)
+    _seed_calls(shift)
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE")
     return str(campaign.pk), owner, operator
+
+
+def _seed_others(organisation: Any, campaign: Any) -> None:
+    """Other campaigns that run, of 3,000 contacts in three time zones, and how their last three days went."""
+    from django.db import connection
+
+    from hearthline.calls.models import CampaignHour
+    from hearthline.campaigns.models import CampaignState
+    from hearthline.lib import clock
+    from tests.campaigns.worlds import a_campaign
+
+    hour = clock.now().replace(minute=0, second=0, microsecond=0)
+    others = [a_campaign(organisation, name=f"Campaign {n}") for n in range(CAMPAIGNS)]
+    type(campaign).objects.filter(pk__in=[other.pk for other in others]).update(state=CampaignState.RUNNING)
+    with connection.cursor() as cursor:
+        for other in others:
+            cursor.execute(
+                """INSERT INTO campaigns_contact (id, campaign_id, phone, name, data, timezone, state, block_reason, attempts,
+                     next_attempt_at, row_number, priority, fence, created_at, outcome, result, notes, talk_ms)
+                   SELECT gen_random_uuid(), %s, '+7917' || lpad(n::text, 7, '0'), 'Contact ' || n, '{}',
+                     (ARRAY['Europe/Moscow', 'Asia/Omsk', 'Asia/Vladivostok'])[1 + n %% 3], 'fresh', '', 0,
+                     now() - interval '1 hour', n, 0, 0, now(), '', '{}', '', 0
+                   FROM generate_series(1, 3000) n""",
+                [other.pk],
+            )
+    CampaignHour.objects.bulk_create(
+        CampaignHour(
+            campaign=one, hour=hour - timedelta(hours=n), attempts=40, conversations=10, worked_ms=2_800_000,
+            talk_ms=800_000, unpaid_ring_ms=600_000,
+        )
+        for one in (campaign, *others)
+        for n in range(72)
+    )  # fmt: skip
+
+
+def _seed_calls(shift: Any) -> None:
+    """Calls of one operator over a few weeks, a third of them paid and in review."""
+    from hearthline.calls.models import Attempt, Line, LineState, Node, Recording
+    from hearthline.campaigns.models import Contact
+    from hearthline.dialing.models import Assignment, AssignmentState
+    from hearthline.ledger.models import AccountKey, AccountKind, Transfer, TransferState
+    from hearthline.ledger.services import account_of
+    from hearthline.lib import clock
+    from hearthline.lib.ids import new_id
+
+    operator, campaign = shift.operator, shift.campaign
+    node = Node.objects.create(name="bench", engine="embedded")
+    line = Line.objects.create(user=operator, node=node, state=LineState.OPEN)
+    customer = AccountKey(AccountKind.CUSTOMER, campaign.organisation_id, campaign.currency).id
+    review = account_of(AccountKind.OPERATOR_MATURING, operator.pk, campaign.currency).pk
+    now = clock.now()
+    assignments, attempts, transfers, recordings = [], [], [], []
+    for n, contact in enumerate(Contact.objects.filter(campaign=campaign, disposed_at__isnull=False)[:OWN_CALLS]):
+        at, paid = now - timedelta(minutes=10 * n), n % 3 == 0
+        held = Assignment(
+            contact=contact, campaign=campaign, operator=operator, phone=contact.phone, state=AssignmentState.CLOSED,
+            fence=1, lease_expires_at=at, hold=new_id() if paid else None, dialled=True,
+        )  # fmt: skip
+        call = Attempt(
+            assignment=held, contact=contact, campaign=campaign, operator=operator, shift=shift, line=line, node=node,
+            phase="closed", dialled_at=at, answered_at=at, operator_left_at=at, ended_at=at, talk_ms=40_000,
+            payable=paid, earned_minor=960 if paid else 0, not_payable_reason="" if paid else "too_short", wrapped_up_at=at,
+        )  # fmt: skip
+        assignments.append(held)
+        attempts.append(call)
+        recordings.append(Recording(attempt=call, path="none.wav", started_at=at, duration_ms=40_000))
+        if paid:
+            transfers.append(
+                Transfer(
+                    id=held.hold,
+                    debit_id=customer,
+                    credit_id=review,
+                    amount_minor=1200,
+                    posted_minor=960,
+                    state=TransferState.POSTED,
+                    reference=f"assignment:{held.pk}",
+                    code="conversation_pay",
+                    created_at=at,
+                    settled_at=at,
+                    matures_at=at + timedelta(hours=72),
+                )
+            )
+    for model, rows in ((Assignment, assignments), (Attempt, attempts), (Recording, recordings), (Transfer, transfers)):
+        model.objects.bulk_create(rows)  # type: ignore[arg-type]  # each with its own rows
 
 
 if __name__ == "__main__":

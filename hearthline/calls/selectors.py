@@ -18,6 +18,7 @@ from hearthline.calls.models import Attempt, HandOver, HandOverState, Line, Line
 from hearthline.calls.own_line import line_json, lines_json
 from hearthline.calls.taping import RESUME
 from hearthline.campaigns.models import Campaign, Contact
+from hearthline.dialing import promises
 from hearthline.dialing.models import Assignment, AssignmentState
 from hearthline.people.models import User
 from hearthline.realtime.configured import bus
@@ -36,6 +37,8 @@ class ConsoleRows:
     shift: Shift | None
     assignment: Assignment | None  # the active one
     attempt: Attempt | None
+    promised: int = 0  # callbacks that this operator promised
+    promised_next: datetime | None = None  # when the first of them is due
 
     @property
     def held(self) -> Assignment | None:
@@ -47,8 +50,12 @@ def console_rows(operator: User) -> ConsoleRows:
     """Three queries, two during a call."""
     last_event = bus().latest_id()
     shift = (
-        Shift.objects.select_related("campaign", "operator__own_phone").filter(operator=operator, ended_at=None).first()
+        Shift.objects.select_related("campaign", "operator__own_phone")
+        .annotate(**promises.annotations("operator"))
+        .filter(operator=operator, ended_at=None)
+        .first()
     )
+    promised = (shift.promised or 0, shift.promised_next) if shift is not None else (0, None)
     attempt = (
         Attempt.objects.select_related("campaign__organisation", "contact__prefer_operator", "assignment")
         .filter(operator=operator, wrapped_up_at=None)
@@ -58,13 +65,13 @@ def console_rows(operator: User) -> ConsoleRows:
     if attempt is not None:  # they are the same rows
         attempt.assignment.contact, attempt.assignment.campaign = attempt.contact, attempt.campaign
         if attempt.assignment.state == AssignmentState.ACTIVE:
-            return ConsoleRows(last_event, operator, shift, attempt.assignment, attempt)
+            return ConsoleRows(last_event, operator, shift, attempt.assignment, attempt, *promised)
     assignment = (
         Assignment.objects.select_related("contact__prefer_operator", "campaign__organisation")
         .filter(operator=operator, state=AssignmentState.ACTIVE)
         .first()
     )
-    return ConsoleRows(last_event, operator, shift, assignment, attempt)
+    return ConsoleRows(last_event, operator, shift, assignment, attempt, *promised)
 
 
 def console_state(operator: User) -> dict[str, Any]:
@@ -76,7 +83,8 @@ def console_json(rows: ConsoleRows) -> dict[str, Any]:
     """Shape: {"last_event", "shift": {...} | None, "campaign": {..., "fields": [...], "dispositions": [...]} | None,
     "line": {"id", "state", "node", "kind", "code", "muted", "ends_at", "ends_by"} | None,
     "own_line": as `own_line.lines_json` says, "assignment": {"id", "fence", "lease_expires_at", "contact": {...}} | None,
-    "call": {"attempt", "phase", ..., "draft": {"fields", "notes"}, "handover": {...} | None} | None}.
+    "call": {"attempt", "phase", ..., "draft": {"fields", "notes"}, "handover": {...} | None} | None,
+    "promises": {"count", "next_at": seconds | None}}.
     The script is rendered by the page. No phone number is in it; the name only when the campaign shows names.
     """
     shift, assignment, attempt = rows.shift, rows.assignment, rows.attempt
@@ -88,6 +96,10 @@ def console_json(rows: ConsoleRows) -> dict[str, Any]:
         **lines_json(rows.operator, phone_of(shift.operator if shift else rows.operator)),
         "assignment": assignment_json(assignment) if assignment else None,
         "call": call_json(attempt) if attempt else None,
+        "promises": {
+            "count": rows.promised,
+            "next_at": rows.promised_next.timestamp() if rows.promised_next else None,
+        },
     }
 
 

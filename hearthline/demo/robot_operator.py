@@ -95,6 +95,8 @@ class RobotOperator:
             loop = asyncio.get_running_loop()
             while len(self._work.attempts) < self._work.calls and loop.time() < until:
                 state = await self._session.command("/work/shift/next/")
+                if state.get("offer") and not state.get("none"):
+                    continue  # another campaign pays better: robots stay, and ask again
                 if state.get("assignment") is None:
                     self._work.ran_out = True
                     break

@@ -14,7 +14,7 @@ from typing import TypedDict
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
-from django.db.models import Count, Min, QuerySet
+from django.db.models import Count, Min, OuterRef, QuerySet, Subquery
 from django.utils.translation import gettext_lazy as _
 
 from hearthline.campaigns.models import Campaign, CampaignState, Contact, ContactState, Priority
@@ -48,6 +48,15 @@ def summary_of(operator: User) -> Summary:
         count=Count("pk"), next_at=Min("next_attempt_at")
     )
     return Summary(count=found["count"], next_at=found["next_at"])
+
+
+def annotations(operator: str) -> dict[str, Subquery]:
+    """The same for a query of something that has an operator in its field `operator`: `promised` (None: none), `promised_next`."""
+    waiting = Contact.objects.filter(prefer_operator=OuterRef(operator), state__in=WAITING).order_by()
+    return {
+        "promised": Subquery(waiting.values("prefer_operator").annotate(n=Count("pk")).values("n")),
+        "promised_next": Subquery(waiting.order_by("next_attempt_at").values("next_attempt_at")[:1]),
+    }
 
 
 def due(operator: User, now: datetime) -> QuerySet[Contact]:

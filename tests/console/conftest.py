@@ -27,6 +27,8 @@ CAMPAIGNS = {
     "Hand-over": [number("long_talker", 7)],
     "Network": [number("long_talker", 9)],
     "Guest": [number("long_talker", 8)],
+    "Between calls": [number("long_talker", 10)],
+    "Better paid": [number("long_talker", 11)],
 }
 
 Opens = Callable[..., AtWork]

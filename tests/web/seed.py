@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 
 import django
 
@@ -12,10 +13,17 @@ from django.contrib.auth import login  # noqa: E402
 from django.contrib.sessions.backends.db import SessionStore  # noqa: E402
 from django.http import HttpRequest  # noqa: E402
 
-from hearthline.calls.models import Trunk  # noqa: E402
+from hearthline.calls.models import CampaignRating, Shift, Trunk  # noqa: E402
+from hearthline.campaigns.models import Contact, ContactState  # noqa: E402
+from hearthline.ledger import payouts, services  # noqa: E402
+from hearthline.ledger.models import AccountKind  # noqa: E402
+from hearthline.lib import clock  # noqa: E402
+from hearthline.lib.ids import new_id  # noqa: E402
+from hearthline.lib.money import Money  # noqa: E402
 from hearthline.people.models import Role, User  # noqa: E402
+from tests.campaigns.worlds import a_running_campaign  # noqa: E402
 from tests.people.conftest import a_person, a_second_factor  # noqa: E402
-from tests.web.world import a_world  # noqa: E402
+from tests.web.world import World, a_world  # noqa: E402
 
 
 def session_of(user: User) -> str:
@@ -26,7 +34,32 @@ def session_of(user: User) -> str:
     return str(request.session.session_key)
 
 
+def operators_affairs(world: World) -> None:
+    """A promised callback, a request to be paid out, a rating, a campaign in another language."""
+    operator = world.operator
+    waiting = Contact.objects.filter(campaign=world.campaign, disposed_at=None).order_by("pk")[0]
+    at = clock.now() + timedelta(hours=2)
+    Contact.objects.filter(pk=waiting.pk).update(
+        state=ContactState.RETRY, priority=1, prefer_operator=operator, promised_at=at, next_attempt_at=at,
+        name="Vera Orlova", notes="after lunch, wants to know the price",
+    )  # fmt: skip
+    available = services.account_of(AccountKind.OPERATOR_AVAILABLE, operator.pk, "RUB")
+    given = services.account_of(AccountKind.EXCHANGE_BONUS, None, "RUB")
+    services.transfer(
+        id=new_id(), debit=given, credit=available, amount=Money(300_000, "RUB"), code="correction", reference="a start"
+    )
+    payouts.keep_details(operator=operator.pk, method="card", details="2200 7000 1234 5678")
+    payouts.request_payout(id=new_id(), operator=operator.pk, amount=Money(60_000, "RUB"))
+    refused = payouts.request_payout(id=new_id(), operator=operator.pk, amount=Money(70_000, "RUB"))
+    payouts.refuse(payout=refused.pk, by=operator.pk, reason="The bank does not know this card.")
+    CampaignRating.objects.create(
+        campaign=world.campaign, operator=operator, stars=2, reasons=["bad_list"], words="half of the numbers are dead"
+    )
+    a_running_campaign(2, world.organisation, name="Deutsch", language="de")
+
+
 world = a_world(contacts=40, calls=24)
+operators_affairs(world)
 admin, moderator = a_person(Role.ADMIN), a_person(Role.MODERATOR)
 a_second_factor(admin)
 Trunk.objects.create(name="A provider", host="127.0.0.1", port=9, username="100", password="-")
@@ -36,6 +69,8 @@ print(
             "owner": session_of(world.owner),
             "admin": session_of(admin),
             "moderator": session_of(moderator),
+            "operator": session_of(world.operator),
+            "shift": str(Shift.objects.get(operator=world.operator).pk),
             "campaign": str(world.campaign.pk),
             "draft": str(world.draft.pk),
             "contact": str(world.contact().pk),

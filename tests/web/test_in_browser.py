@@ -42,8 +42,16 @@ PAGES = {
         "/account/line/",
         "/accounts/2fa/",
     ],
-    "moderator": ["/moderation/"],
-    "admin": ["/staff/", "/staff/people/", "/staff/invitations/", "/staff/trunks/", "/staff/trunks/new/"],
+    "operator": ["/work/", "/work/history/", "/work/earnings/", "/work/shifts/{shift}/"],
+    "moderator": ["/moderation/", "/moderation/ratings/"],
+    "admin": [
+        "/staff/",
+        "/staff/people/",
+        "/staff/invitations/",
+        "/staff/payouts/",
+        "/staff/trunks/",
+        "/staff/trunks/new/",
+    ],
 }
 
 DATA_PAGES = [

@@ -12,15 +12,14 @@ from hearthline.campaigns.scripts import render_script
 from hearthline.dialing.models import Assignment
 from hearthline.lib import clock
 from hearthline.people.models import User
-from hearthline.web.operator.promised import promise_of, summary
+from hearthline.web.operator.promised import promise_of
 
 
 def page_state(operator: User) -> dict[str, Any]:
-    """Shape: `console_state` and {"now": seconds, "promises": {"count", "next_at"}, "worksheet": {"assignment", "html"} | None}."""
+    """Shape: `console_state` and {"now": seconds, "worksheet": {"assignment", "html"} | None}."""
     rows = console_rows(operator)
     state = console_json(rows)
     state["now"] = clock.now().timestamp()
-    state["promises"] = summary(operator)
     state["worksheet"] = worksheet(operator, rows.held, state) if rows.held is not None else None
     return state
 

@@ -45,12 +45,6 @@ def promised_by(operator: User) -> list[Promised]:
     ]
 
 
-def summary(operator: User) -> dict[str, Any]:
-    """Shape: {"count", "next_at": seconds since the epoch | None}."""
-    found = promises.summary_of(operator)
-    return {"count": found["count"], "next_at": found["next_at"].timestamp() if found["next_at"] else None}
-
-
 def promise_of(contact: Contact, operator: User) -> dict[str, Any] | None:
     """Who promised this contact a call, and for when; None when nobody did. Shape: {"mine", "by", "at"}."""
     if contact.prefer_operator_id is None:
