@@ -51,7 +51,7 @@ def console_rows(operator: User) -> ConsoleRows:
     last_event = bus().latest_id()
     shift = (
         Shift.objects.select_related("campaign", "operator__own_phone")
-        .annotate(**promises.annotations("operator"))
+        .annotate(**promises.columns("operator"))
         .filter(operator=operator, ended_at=None)
         .first()
     )

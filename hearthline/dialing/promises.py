@@ -50,7 +50,7 @@ def summary_of(operator: User) -> Summary:
     return Summary(count=found["count"], next_at=found["next_at"])
 
 
-def annotations(operator: str) -> dict[str, Subquery]:
+def columns(operator: str) -> dict[str, Subquery]:
     """The same for a query of something that has an operator in its field `operator`: `promised` (None: none), `promised_next`."""
     waiting = Contact.objects.filter(prefer_operator=OuterRef(operator), state__in=WAITING).order_by()
     return {
