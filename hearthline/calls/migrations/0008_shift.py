@@ -10,8 +10,8 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('calls', '0005_phone_lines'),
-        ('campaigns', '0003_ringing_and_promises'),
+        ('calls', '0007_recordings'),
+        ('campaigns', '0004_ringing_and_promises'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

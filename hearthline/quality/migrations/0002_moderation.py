@@ -28,9 +28,8 @@ def make_scorecard(apps, schema_editor):
 
 class Migration(migrations.Migration):
 
-    initial = True
-
     dependencies = [
+        ('quality', '0001_analysis'),
         ('calls', '0005_phone_lines'),
         ('campaigns', '0002_vacuum_often'),
         ('people', '0001_initial'),

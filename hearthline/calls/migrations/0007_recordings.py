@@ -9,7 +9,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('calls', '0005_phone_lines'),
+        ('calls', '0006_muted_lines'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
