@@ -12,13 +12,14 @@ from hearthline.switch.robots.characters import WEIGHTS, Character, Plan, charac
 from hearthline.switch.robots.contact import PATIENCE, Contact, Sound
 from hearthline.switch.robots.phrases import every_line
 from hearthline.switch.robots.speech import SpeechFolder, read_wav, tone_syllables
+from hearthline.switch.robots.turns import Turn
 from hearthline.switch.robots.voice_activity import TICKS_PER_SECOND, TurnDetector
 
 LOUD, QUIET = 3000.0, 20.0
 
 
-def sound(line: str) -> Sound:
-    return Sound(tone_syllables(line, "ru", "man"))
+def sound(turn: Turn) -> Sound:
+    return Sound(tone_syllables(turn.line, "ru", "man"))
 
 
 def seconds(count: float) -> int:
@@ -112,7 +113,7 @@ def test_a_long_talker_talks_most_of_the_time() -> None:
 
 
 def test_a_machine_beeps_after_its_greeting_and_then_listens() -> None:
-    greeting = sound("а" * 10)
+    greeting = sound(Turn("а" * 10))
     contact = Contact(plan_for("+79160000009", 1, "ru", Character.VOICEMAIL), lambda _: greeting)
     spoke = run(contact, repeat(QUIET, seconds(10)))
     assert sum(spoke) == greeting.frames + 20

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from hearthline.switch.robots.phrases import lines
+from hearthline.switch.robots.turns import Turn
 
 
 class Character(StrEnum):
@@ -63,8 +64,11 @@ class Plan:
     nudges: Sequence[str]  # when the other side says nothing; after the last one it hangs up
     farewell: str
     leaves_after_replies: bool  # hangs up after the last reply
-    leaves_after: float  # hangs up so long after the answer whatever happens; 0: does not
+    leaves_after: float  # hangs up so long after the answer whatever happens
     interruptible: bool
+    patience: float = 7.0  # of silence before a nudge
+    opening: Turn | None = None  # of a scenario, instead of the greeting
+    turns: Sequence[Turn] = ()  # of a scenario, instead of the replies
 
 
 def draw(number: str, seed: int, purpose: str) -> random.Random:

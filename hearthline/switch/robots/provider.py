@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from functools import lru_cache
 
 from hearthline.switch.embedded.pcm import TICK_S
@@ -13,11 +14,12 @@ from hearthline.switch.embedded.sip.digest import DigestServer
 from hearthline.switch.embedded.sip.events import Answered, CallEvent, Ended
 from hearthline.switch.embedded.sip.incoming import IncomingCall
 from hearthline.switch.embedded.sip.useragent import UserAgent, UserAgentConfig
-from hearthline.switch.robots.characters import VOICES, Character
+from hearthline.switch.robots.characters import VOICES, Character, Plan
 from hearthline.switch.robots.config import ProviderConfig
 from hearthline.switch.robots.contact import Contact, Sound
 from hearthline.switch.robots.phrases import every_line
 from hearthline.switch.robots.speech import SpeechFolder, read_wav
+from hearthline.switch.robots.turns import Turn
 
 log = logging.getLogger(__name__)
 
@@ -27,51 +29,86 @@ MOST_BEHIND = 10  # ticks; further behind the clock is set anew
 _EARLY_REFUSALS = {Character.BUSY: 486, Character.ABSENT: 404}
 
 
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What a robot plays in one call. `ended` is told the robot, its log complete, or None when it never answered."""
+
+    plan: Plan
+    sound: Callable[[Turn], Sound]
+    ended: Callable[[Contact | None], None] = lambda _contact: None
+
+
+Casting = Callable[[str, str], Awaitable[Part | None]]  # (called number, caller's account); None: there is nobody there
+
+
 class RobotCall:
     """One call at the provider, from INVITE to the end."""
 
     def __init__(self, provider: Provider, call: IncomingCall) -> None:
         self._provider = provider
         self._call = call
-        self._plan = provider.config.plan(call.called)
+        self._part: Part | None = None
         self._contact: Contact | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._ticks = 0
-        self._last_level = 0.0
+        self._talking = False
+        self._over = False
         call.on_event = self._told
 
-    def start(self) -> None:
-        refusal = _EARLY_REFUSALS.get(self._plan.character)
-        self._later(self._plan.rings_after, self._ring if refusal is None else lambda: self._call.reject(refusal))
+    async def start(self, casting: Casting) -> None:
+        try:
+            part = await casting(self._call.called, self._call.account)
+        except Exception:
+            self._call.reject(480)
+            raise
+        if self._over:
+            return  # the caller gave up meanwhile
+        if part is None:
+            self._call.reject(404)
+            return
+        self._part = part
+        refusal = _EARLY_REFUSALS.get(part.plan.character)
+        self._later(part.plan.rings_after, self._ring if refusal is None else lambda: self._call.reject(refusal))
 
     def _later(self, seconds: float, work: Callable[[], None]) -> None:
         self._timer = asyncio.get_running_loop().call_later(seconds, work)
 
+    @property
+    def _character(self) -> Character | None:
+        return self._part.plan.character if self._part is not None else None
+
     def _ring(self) -> None:
-        if self._plan.character is Character.UNREACHABLE:
+        assert self._part is not None
+        if self._character is Character.UNREACHABLE:
             self._call.early()
-            self._begin()
+            self._begin(self._part)
             return
         self._call.ring()
-        if self._plan.character is not Character.NO_ANSWER:
-            self._later(self._plan.answers_after, self._call.answer)
+        if self._character is not Character.NO_ANSWER:
+            self._later(self._part.plan.answers_after, self._call.answer)
 
-    def _begin(self) -> None:
-        voice, language = self._plan.voice, self._provider.config.language_of(self._call.called)
-        self._contact = Contact(self._plan, lambda line: self._provider.sound(line, language, voice))
+    def _begin(self, part: Part) -> None:
+        self._contact = Contact(part.plan, part.sound)
+        self._talking = True
 
     def _told(self, event: CallEvent) -> None:
-        if isinstance(event, Answered):
-            self._begin()
+        if isinstance(event, Answered) and self._part is not None:
+            self._begin(self._part)
         elif isinstance(event, Ended):
+            self._over = True
+            self._talking = False
             if self._timer is not None:
                 self._timer.cancel()
             self._provider.ended(self)
+            if self._contact is not None:
+                self._contact.end()
+            if self._part is not None:
+                self._part.ended(self._contact)
 
     def tick(self, now: float) -> None:
         """20 ms of listening and speaking."""
         contact = self._contact
-        if contact is None:
+        if contact is None or not self._talking:
             return
         audio = self._call.audio
         audio.pull(now)
@@ -84,37 +121,39 @@ class RobotCall:
         if self._ticks % REPORT_TICKS == 0:
             audio.send_report(now)
         if contact.finished or self._announced(contact):
-            self._contact = None
+            self._talking = False
             self._leave()
 
     def _announced(self, contact: Contact) -> bool:
-        return self._plan.character is Character.UNREACHABLE and contact.idle
+        return self._character is Character.UNREACHABLE and contact.idle
 
     def _leave(self) -> None:
-        if self._plan.character is Character.UNREACHABLE:
+        if self._character is Character.UNREACHABLE:
             self._call.reject(480)
         else:
             self._call.hang_up()
 
 
 class Provider:
-    """Make it with `start`."""
+    """Make it with `start`: the configured numbers, or whoever `casting` names."""
 
-    def __init__(self, config: ProviderConfig, agent: UserAgent, speech: SpeechFolder) -> None:
+    def __init__(self, config: ProviderConfig, agent: UserAgent, speech: SpeechFolder, casting: Casting | None) -> None:
         self.config = config
         self._agent = agent
         self._speech = speech
         self._calls: set[RobotCall] = set()
+        self._beginning: set[asyncio.Task[None]] = set()
         self._ticker = asyncio.get_running_loop().create_task(self._run())
+        self._casting = casting or self._configured
         self.sound = lru_cache(maxsize=1000)(self._sound)
         self.late_ticks = 0
         self.most_calls = 0
         agent.on_incoming(self._incoming)
 
     @classmethod
-    async def start(cls, config: ProviderConfig) -> Provider:
+    async def start(cls, config: ProviderConfig, casting: Casting | None = None) -> Provider:
         """Render what is not rendered yet, then listen. Raises OSError when the port is taken."""
-        speech = await asyncio.to_thread(_prepare, config)
+        speech = await asyncio.to_thread(_prepare if casting is None else _speech, config)
         agent = await UserAgent.start(
             UserAgentConfig(
                 bind=config.bind,
@@ -124,7 +163,7 @@ class Provider:
                 admission=DigestServer(config.realm, config.accounts),
             )
         )
-        return cls(config, agent, speech)
+        return cls(config, agent, speech, casting)
 
     @property
     def port(self) -> int:
@@ -137,8 +176,13 @@ class Provider:
 
     async def close(self) -> None:
         await self._agent.close()
-        self._ticker.cancel()
-        await asyncio.gather(self._ticker, return_exceptions=True)
+        for task in (self._ticker, *self._beginning):
+            task.cancel()
+        await asyncio.gather(self._ticker, *self._beginning, return_exceptions=True)
+
+    async def _configured(self, called: str, _account: str) -> Part:
+        plan, language = self.config.plan(called), self.config.language_of(called)
+        return Part(plan, lambda turn: self.sound(turn.line, language, turn.voice))
 
     def _sound(self, line: str, language: str, voice: str) -> Sound:
         return Sound(read_wav(self._speech.line(line, language, voice)))
@@ -153,7 +197,14 @@ class Provider:
             robot = RobotCall(self, call)
             self._calls.add(robot)
             self.most_calls = max(self.most_calls, len(self._calls))
-            robot.start()
+            task = asyncio.get_running_loop().create_task(robot.start(self._casting), name="robots: casting")
+            self._beginning.add(task)
+            task.add_done_callback(self._began)
+
+    def _began(self, task: asyncio.Task[None]) -> None:
+        self._beginning.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.error("robots: nobody could be found for a number", exc_info=error)
 
     def ended(self, call: RobotCall) -> None:
         self._calls.discard(call)
@@ -177,8 +228,12 @@ class Provider:
                     self._calls.discard(call)
 
 
+def _speech(config: ProviderConfig) -> SpeechFolder:
+    return SpeechFolder(config.sounds)
+
+
 def _prepare(config: ProviderConfig) -> SpeechFolder:
-    speech = SpeechFolder(config.sounds)
+    speech = _speech(config)
     for language in config.spoken:
         for line in every_line(language):
             for voice in VOICES:

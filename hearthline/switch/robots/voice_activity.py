@@ -7,6 +7,8 @@ FLOOR_START = 120.0  # RMS of a quiet line
 LOUDEST_FLOOR = 700.0  # a noisier line is treated as this
 FACTOR = 3.0  # speech is this much above the floor
 LEAST = 250.0  # and at least this
+BEGINS_AFTER = int(0.24 * TICKS_PER_SECOND)  # loud ticks: only then it is sure to be speech
+ENDS_AFTER = int(0.7 * TICKS_PER_SECOND)  # quiet ticks: only then it is sure to be over
 
 
 class TurnDetector:
@@ -34,10 +36,10 @@ class TurnDetector:
             self._floor = min(LOUDEST_FLOOR, self._floor + rate * (level - self._floor))
         if self.speaking:
             self.speaking_ticks += 1
-            if self._quiet >= int(0.7 * TICKS_PER_SECOND):
+            if self._quiet >= ENDS_AFTER:
                 self.speaking, self.ended = False, True
                 self._spoken = 0
-        elif self._spoken >= int(0.24 * TICKS_PER_SECOND):
+        elif self._spoken >= BEGINS_AFTER:
             self.speaking, self.speaking_ticks = True, 0
         elif self._quiet >= int(0.4 * TICKS_PER_SECOND):
             self._spoken = 0  # a click, not speech
