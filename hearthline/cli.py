@@ -15,6 +15,7 @@ from hearthline import VERSION
 from hearthline.backup.command import backup, restore
 from hearthline.cli_nodes import node
 from hearthline.cli_recordings import recordings
+from hearthline.cli_practice import robots, scenarios
 from hearthline.cli_trunks import trunk
 
 if TYPE_CHECKING:
@@ -106,6 +107,8 @@ def worker() -> None:
 
 main.add_command(node)
 main.add_command(recordings)
+main.add_command(robots)
+main.add_command(scenarios)
 
 
 @main.command()

@@ -6,6 +6,8 @@ and from files in the folder that HEARTHLINE_SECRETS names.
 
 from __future__ import annotations
 
+import hashlib
+import hmac
 import os
 import secrets
 from pathlib import Path
@@ -132,6 +134,17 @@ class Configuration(BaseSettings):
     s3_secret_key: str = ""
     s3_secret_key_file: Path | None = None
 
+    # robots to practise with, and what proves the quality
+    robots_port: int = (
+        0  # of SIP on 127.0.0.1, beside each node; 0: `up` takes a free one, call control alone has no robots
+    )
+    robots_most_calls: int = 100  # at once; more are refused
+    fitness_test: bool = True  # whoever is invited to call has to pass a test call before real campaigns
+    fitness_tries: int = 3  # test calls until a moderator allows another one
+    fitness_retry_hours: int = 24  # between two of them
+    fitness_pass_percent: int = 70  # of a test's points, for a proposal to pass; a moderator decides
+    golden_percent: float = 0.0  # of the contacts of real campaigns that are robots, paid by the exchange
+
     # money
     commission_basis_points: int = 2000
     review_window_hours: int = 72
@@ -213,6 +226,10 @@ class Configuration(BaseSettings):
     def kept_secret(self) -> str:
         """The secret key: the configured one, or one made once and kept readable by the owner only."""
         return self.secret_key or _kept(self.data / "secret.key", 64)
+
+    def robots_password(self) -> str:
+        """What call control and the robots share: derived, so that nobody has to set it."""
+        return hmac.new(self.kept_secret().encode(), b"hearthline robots", hashlib.sha256).hexdigest()
 
     def freeswitch_secret(self, name: Literal["event_password", "lines_key"]) -> str:
         """A secret that call control and FreeSWITCH share: as configured, from its file, or made once and kept."""

@@ -15,10 +15,11 @@ from hearthline.callcontrol.lines import OPEN_STATES, STILL_RINGING
 from hearthline.callcontrol.translation import leg_of
 from hearthline.calls.call_state import Via
 from hearthline.calls.models import Attempt, HandOver, HandOverState, Line
-from hearthline.campaigns.models import CampaignManager
+from hearthline.campaigns.models import CampaignKind, CampaignManager
 from hearthline.lib import clock
 from hearthline.lib.errors import ConflictError, NotFoundError
 from hearthline.lib.ids import new_id, new_token
+from hearthline.lib.robot_numbers import is_robot_number
 from hearthline.switch import port
 
 logger = logging.getLogger(__name__)
@@ -48,13 +49,16 @@ class Chosen:
 def choose_manager(attempt: Attempt, manager_id: int) -> Chosen:
     """`manager_id` 0: the first one free. Raises NoManagerError, or NotFoundError for one of another campaign."""
     managers = list(attempt.campaign.managers.select_related("user"))
+    if attempt.contact.scenario and attempt.campaign.kind == CampaignKind.REAL:
+        # a robot must not take a customer's person away from people
+        raise NoManagerError(_("Every manager is in a conversation. Offer to call back."))
     if manager_id:
         managers = [m for m in managers if m.pk == manager_id]
         if not managers:
             raise NotFoundError(_("This manager does not take calls of this campaign."))
     if not managers:
         raise NoManagerError(_("This campaign has nobody to hand the contact over to."))
-    busy = _busy([m.pk for m in managers])
+    busy = _busy([m.pk for m in managers if not is_robot_number(m.phone)])  # a robot can be in many places
     free = [m for m in managers if m.pk not in busy]
     if not free:
         raise NoManagerError(_("Every manager is in a conversation. Offer to call back."))

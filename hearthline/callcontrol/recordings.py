@@ -63,14 +63,16 @@ def finish_recording(path: str, duration_ms: int) -> None:
     except ValueError:
         return  # not one of ours
     with transaction.atomic():
-        recording = Recording.objects.select_related("attempt__campaign").filter(path=str(relative)).first()
+        recording = (
+            Recording.objects.select_related("attempt__campaign", "attempt__contact").filter(path=str(relative)).first()
+        )
         if recording is not None and recording.duration_ms is None:
             _complete(recording, duration_ms)
 
 
 def finish_abandoned(now: datetime) -> int:
     """Recordings whose call has ended and of whose end nobody told: what is on disk counts."""
-    rows = Recording.objects.select_related("attempt__campaign").filter(
+    rows = Recording.objects.select_related("attempt__campaign", "attempt__contact").filter(
         duration_ms=None, attempt__ended_at__lt=now - ABANDONED_AFTER
     )
     finished = 0

@@ -101,7 +101,7 @@ def _start(command: Dial, node: str, aside: Mapping[int, float], at: float) -> S
     )  # fmt: skip
     attempt = Attempt(
         pk=id, assignment=assignment, contact=assignment.contact, campaign=assignment.campaign,
-        operator=assignment.operator, shift=shift, line_id=line, trunk_id=trunk.id, node_id=node,
+        operator=assignment.operator, shift=shift, line_id=line, trunk_id=trunk.row, node_id=node,
         phase=state.phase.value, machine=to_json(state), dialled_at=now,
     )  # fmt: skip
     attempt.save(force_insert=True)
@@ -113,7 +113,7 @@ def next_trunk(attempt: Attempt, wanted: Wanted) -> ChosenTrunk:
     """Another trunk for an attempt whose trunk failed it. Raises NoTrunkError, LegTakenError."""
     with transaction.atomic():
         chosen = take_trunk(replace(wanted, number=attempt.assignment.phone, attempt=attempt.pk, another=True))
-        Attempt.objects.filter(pk=attempt.pk).update(trunk=chosen.id)
+        Attempt.objects.filter(pk=attempt.pk).update(trunk=chosen.row)
     return chosen
 
 

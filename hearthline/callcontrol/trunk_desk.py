@@ -14,7 +14,7 @@ from django.db.models import Q
 
 from hearthline.callcontrol.database import Database
 from hearthline.callcontrol.moments import Moments
-from hearthline.callcontrol.trunks import as_port, kept_registered
+from hearthline.callcontrol.trunks import ROBOTS, as_port, kept_registered
 from hearthline.calls.failover import deserves_another_trunk
 from hearthline.calls.models import TrunkStanding
 from hearthline.lib import clock
@@ -123,6 +123,8 @@ class TrunkDesk:
         return TrunkNews(trunk) if self.aside.pop(trunk, None) is not None else None
 
     def _failed(self, trunk: int, event: port.LegHungUp) -> TrunkNews | None:
+        if trunk == ROBOTS:
+            return None  # there is no other way to them, and nobody to be told but who runs them
         failures = self._failures[trunk] = self._failures.get(trunk, 0) + 1
         now = self._moments.now()
         if failures < FAILURES_IN_A_ROW or self.aside.get(trunk, 0.0) > now:

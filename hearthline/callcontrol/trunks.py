@@ -26,9 +26,11 @@ from hearthline.calls import models
 from hearthline.lib import clock
 from hearthline.lib.addresses import is_loopback
 from hearthline.lib.errors import UnavailableError
+from hearthline.lib.robot_numbers import ROBOT_ACCOUNT, is_robot_number
 from hearthline.switch import port
 
 MAX_TRUNKS = 200
+ROBOTS = 0  # in place of a trunk's id
 TURN_WAIT_S = 2.0  # a call waits so long for its turn before another trunk is preferred
 TURNS_LOOK_BACK_S = 5.0  # beyond the longest wait; a limit that was changed is in force after this
 RACE_TRIES = 40  # others may be quicker so often; each of those times one of them has got what it wanted
@@ -36,10 +38,15 @@ RACE_TRIES = 40  # others may be quicker so often; each of those times one of th
 
 @dataclass(frozen=True, slots=True)
 class ChosenTrunk:
-    id: int
+    id: int  # ROBOTS: the way to the robots, which no admin has written down
     trunk: port.Trunk
     caller_id: str  # the trunk's own
     due: float = 0.0  # seconds since the epoch: not to be rung before
+
+    @property
+    def row(self) -> int | None:
+        """As a foreign key to `Trunk`."""
+        return self.id or None
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,11 +74,13 @@ class LegTakenError(Exception):
 def take_trunk(wanted: Wanted) -> ChosenTrunk:
     """Choose and write the `TrunkCall`: two statements when nobody else wants the same channel or turn at this moment.
 
-    Raises NoTrunkError with a sentence for the operator, LegTakenError. A demonstration's contacts are make-believe, their
-    numbers may be somebody's: it never calls past this machine.
+    A robot's number has one way, to the robots beside this node, and no other number has it (ADR 17). A demonstration's
+    contacts are make-believe, their numbers may be somebody's: it never calls past this machine. Raises NoTrunkError with a
+    sentence for the operator, LegTakenError.
     """
+    choose = _to_robots if is_robot_number(wanted.number) else _choose
     for _try in range(RACE_TRIES):
-        chosen, row = _choose(wanted)
+        chosen, row = choose(wanted)
         if _written(row):
             return chosen
         if models.TrunkCall.objects.filter(pk=wanted.leg).exists():
@@ -97,6 +106,24 @@ def _choose(wanted: Wanted) -> tuple[ChosenTrunk, models.TrunkCall]:
             )  # fmt: skip
             return ChosenTrunk(row.pk, as_port(row), row.caller_id, due), call
     raise _full()
+
+
+def _to_robots(wanted: Wanted) -> tuple[ChosenTrunk, models.TrunkCall]:
+    """Not a row of `Trunk`: nobody can edit it, set it aside, or point it at a provider."""
+    configuration = settings.HEARTHLINE
+    if not configuration.robots_port:
+        raise NoTrunkError(_("The robots do not run here now. Tell the admin; this call does not count."))
+    if wanted.another:
+        raise NoTrunkError(_("The robots do not answer just now. Try again in a minute; this call does not count."))
+    trunk = port.Trunk(
+        name="robots", host="127.0.0.1", port=configuration.robots_port, username=ROBOT_ACCOUNT,
+        password=configuration.robots_password(), number_format="{e164}",
+    )  # fmt: skip
+    call = models.TrunkCall(
+        id=wanted.leg, node_id=wanted.node, attempt_id=wanted.attempt, handover_id=wanted.handover,
+        begun_at=clock.from_timestamp(wanted.at),
+    )  # fmt: skip
+    return ChosenTrunk(ROBOTS, trunk, ""), call
 
 
 def _full() -> NoTrunkError:
@@ -140,6 +167,8 @@ def prefix_length(prefixes: str, number: str) -> int | None:
     """How many digits of the number the longest of a trunk's prefixes has; None when it does not take this number. A trunk
     without prefixes takes every number, as the least particular one."""
     digits = number.lstrip("+")
+    if is_robot_number(number):
+        return None
     lengths = [len(prefix) for prefix in prefixes.split() if digits.startswith(prefix)]
     return max(lengths, default=None if prefixes.split() else 0)
 

@@ -17,7 +17,10 @@ from hearthline.realtime.configured import bus
 
 
 def call_audiences(attempt: Attempt) -> tuple[Audience, ...]:
-    """The operator, the customer's owners, whoever watches the campaign, the exchange's staff."""
+    """The operator, the customer's owners, whoever watches the campaign, the exchange's staff. A robot is nothing to the
+    customer."""
+    if attempt.contact.scenario:
+        return (user_audience(attempt.operator_id), STAFF)
     return (
         user_audience(attempt.operator_id),
         organisation_audience(attempt.campaign.organisation_id),
@@ -98,9 +101,5 @@ def tell_contact_disposed(attempt: Attempt, *, kind: str, outcome: str, state: s
             "talk_ms": attempt.talk_ms,
             "charged_minor": attempt.charged_minor,
         },
-        audiences=(
-            organisation_audience(attempt.campaign.organisation_id),
-            campaign_audience(attempt.campaign_id),
-            STAFF,
-        ),
+        audiences=call_audiences(attempt)[1:],
     )

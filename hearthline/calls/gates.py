@@ -27,6 +27,7 @@ def attempt_for_owner(user: Person, id: Id) -> Attempt:
     """A call of a campaign of an organisation that the person owns."""
     return _attempt(
         Attempt.objects.filter(
+            contact__scenario="",
             campaign__organisation__memberships__user=_active(user),
             campaign__organisation__memberships__level=MembershipLevel.OWNER,
         ),
@@ -49,6 +50,7 @@ def recording_for_listener(user: Person, id: Id) -> Recording:
         rows = rows.filter(attempt__operator=person)
     elif person.role not in _STAFF:
         rows = rows.filter(
+            attempt__contact__scenario="",
             attempt__campaign__organisation__memberships__user=person,
             attempt__campaign__organisation__memberships__level=MembershipLevel.OWNER,
         )

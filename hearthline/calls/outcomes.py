@@ -18,7 +18,7 @@ from hearthline.calls import pace, settlement
 from hearthline.calls.announcements import tell_call, tell_contact_disposed, tell_shift
 from hearthline.calls.models import Attempt, Shift
 from hearthline.campaigns import tally
-from hearthline.campaigns.models import ContactState, Disposition
+from hearthline.campaigns.models import CampaignKind, ContactState, Disposition
 from hearthline.dialing import services as dialing
 from hearthline.dialing.models import Assignment, AssignmentState
 from hearthline.lib import measures
@@ -81,9 +81,11 @@ def dispose(
         disposition_payable=disposition.payable if disposition is not None else None,
         min_talk_s=attempt.campaign.min_talk_s,
     )
+    if attempt.campaign.kind != CampaignKind.REAL:
+        verdict = settlement.Verdict(False, "practice")
     money = settlement.settle(attempt, verdict, outcome)
     transaction.on_commit(measures.SETTLEMENTS.labels(verdict.reason or "paid").inc)
-    if verdict.payable:
+    if verdict.payable and not attempt.contact.scenario:
         tally.conversation_settled(attempt.campaign_id, charged_minor=money.charged.minor)
     elif money.charged.minor:
         tally.add(attempt.campaign_id, spent_minor=money.charged.minor)

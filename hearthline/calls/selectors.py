@@ -146,7 +146,7 @@ def live_calls(campaign: Campaign | None = None) -> list[dict[str, Any]]:
     """Calls that go on right now, for the wall of the exchange or of one campaign."""
     rows = Attempt.objects.select_related("campaign", "operator").filter(phase__in=_LIVE_PHASES)
     if campaign is not None:
-        rows = rows.filter(campaign=campaign)
+        rows = rows.filter(campaign=campaign, contact__scenario="")
     return [
         {
             "attempt": str(row.pk),
@@ -185,6 +185,7 @@ def campaign_json(campaign: Campaign) -> dict[str, Any]:
     return {
         "id": str(campaign.pk),
         "name": campaign.name,
+        "kind": campaign.kind,
         "state": campaign.state,
         "pause_reason": campaign.pause_reason,
         "language": campaign.language,

@@ -52,7 +52,7 @@ def begin_shift(*, operator: User, campaign: Campaign) -> Shift:
         raise NotAllowedError(_("Only operators work shifts."))
     if campaign.state != CampaignState.RUNNING:
         raise ConflictError(_("This campaign does not run now. Choose another one."))
-    if operator.level < campaign.level_required:
+    if dialing.level_of(operator) < dialing.level_needed(campaign):
         raise NotAllowedError(_("This campaign asks for a higher level than yours."))
     now = clock.now()
     try:

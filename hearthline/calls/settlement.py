@@ -19,6 +19,7 @@ from hearthline.ledger import services as ledger
 from hearthline.ledger.models import Transfer
 from hearthline.lib.ids import derived_id
 from hearthline.lib.money import Money
+from hearthline.lib.robot_numbers import is_robot_number
 
 VOICE_MIN_MS = 700  # of each party, above the switch's voice threshold: one short sentence
 
@@ -43,7 +44,7 @@ class Verdict:
 
 NOT_PAYABLE = (
     "not_answered", "not_wrapped_up", "disposition_not_payable", "too_short", "operator_vanished", "no_evidence",
-    "contact_not_heard", "operator_not_heard", "rejected", "reversed",
+    "contact_not_heard", "operator_not_heard", "rejected", "reversed", "practice",
 )  # fmt: skip
 
 
@@ -125,13 +126,17 @@ def settle(attempt: Attempt, verdict: Verdict, outcome: str = "") -> Settled:
         return Settled(nothing, nothing)
     # the price of the moment when the contact was assigned: what is held is what was agreed
     held = Money(Transfer.objects.values_list("amount_minor", flat=True).get(pk=hold), campaign.currency)
+    robot = bool(attempt.contact.scenario)  # the exchange pays: what is held is the operator's share, without a commission
     if not verdict.payable:
         amount = ringing_of(attempt, verdict, outcome, held)
         if amount.minor:
             ringing.pay_ringing(hold=hold, amount=amount)
         else:
             ledger.void(hold)
-        return Settled(amount, amount)
+        return Settled(nothing if robot else amount, amount)
+    if robot:
+        own = ledger.settle_conversation(hold=hold, commission=nothing)
+        return Settled(nothing, Money(own.posted_minor, campaign.currency))
     transfer = ledger.settle_conversation(hold=hold, commission=commission_of(held))
     return Settled(Money(transfer.amount_minor, campaign.currency), Money(transfer.posted_minor, campaign.currency))
 
@@ -144,7 +149,7 @@ def commission_of(price: Money) -> Money:
 
 def record_telephone(attempt: Attempt) -> None:
     """The cost of the contact's leg from answer to end: the exchange's own. Safe to repeat."""
-    if attempt.answered_at is None or attempt.ended_at is None:
+    if attempt.answered_at is None or attempt.ended_at is None or is_robot_number(attempt.assignment.phone):
         return
     seconds = max(0, -(-int((attempt.ended_at - attempt.answered_at).total_seconds() * 1000) // 1000))
     rate = tariffs.rate_of(attempt.assignment.phone, attempt.campaign.currency)

@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy as _
 
 from hearthline.campaigns.models import (
     Campaign,
+    CampaignKind,
     CampaignManager,
     CampaignState,
     Contact,
@@ -42,10 +43,11 @@ def campaigns_for_manager(user: Person) -> QuerySet[Campaign]:
 
 
 def campaigns_for_operator(user: Person) -> QuerySet[Campaign]:
-    """All that run: every operator sees every running campaign; whether they may call in it, `why_closed` says."""
+    """All that run: every operator sees every running campaign; whether they may call in it, `why_closed` says. What the
+    exchange has for practice is not among them."""
     if not _active(user, Role.OPERATOR):
         return Campaign.objects.none()
-    return Campaign.objects.filter(state=CampaignState.RUNNING)
+    return Campaign.objects.filter(state=CampaignState.RUNNING, kind=CampaignKind.REAL)
 
 
 def campaign_for_owner(user: Person, id: Id) -> Campaign:
@@ -61,7 +63,8 @@ def campaign_for_operator(user: Person, id: Id) -> Campaign:
     if not _active(user, Role.OPERATOR):
         raise _no_campaign()
     worked_in = Q(assignments__operator=user, assignments__state="active")
-    return _one(Campaign.objects.filter(Q(state=CampaignState.RUNNING) | worked_in).distinct(), id)
+    running = Q(state=CampaignState.RUNNING, kind=CampaignKind.REAL)
+    return _one(Campaign.objects.filter(running | worked_in).distinct(), id)
 
 
 def campaign_for_moderator(user: Person, id: Id) -> Campaign:

@@ -21,6 +21,16 @@ class CampaignState(models.TextChoices):
     FINISHED = "finished", _("finished")
 
 
+class CampaignKind(models.TextChoices):
+    """All but the first are the exchange's own: robots answer, nobody pays for anything."""
+
+    REAL = "real", _("real")
+    TRAINING = "training", _("training")
+    TEST = "test", _("test call")
+    TUTORIAL = "tutorial", _("tutorial")
+    GOLDEN = "golden", _("golden contacts")  # the home of robots that are slipped into real campaigns
+
+
 class PauseReason(models.TextChoices):
     """Why a campaign stands still when nobody pressed pause."""
 
@@ -49,6 +59,7 @@ class Campaign(models.Model):
     columns = models.JSONField(
         default=list
     )  # the campaign's own columns: [{"key": "last_visit", "title": "Last visit"}]; see columns.py
+    kind = models.CharField(max_length=12, choices=CampaignKind.choices, default=CampaignKind.REAL)
     state = models.CharField(max_length=16, choices=CampaignState.choices, default=CampaignState.DRAFT)
     pause_reason = models.CharField(max_length=24, choices=PauseReason.choices, blank=True)
     price_minor = models.PositiveIntegerField(_("price per conversation"), default=0)
@@ -212,6 +223,8 @@ class Contact(models.Model):
     priority = models.SmallIntegerField(choices=Priority.choices, default=Priority.NORMAL)
     fence = models.PositiveBigIntegerField(default=0)  # of the latest lease; grows with each
     created_at = models.DateTimeField(default=clock.now)
+    # a robot's: the scenario that it plays, "en/refuses"; empty: a person. `phone` is then of `lib.robot_numbers`
+    scenario = models.CharField(max_length=80, blank=True, default="", db_default="")
     # the latest outcome, kept here so that the results table reads one row
     disposition = models.ForeignKey(Disposition, null=True, on_delete=models.SET_NULL, related_name="+", db_index=False)
     outcome = models.CharField(max_length=24, blank=True)  # as calls.Attempt.auto_outcome; empty: there was a person

@@ -6,7 +6,6 @@ import asyncio
 import json
 import os
 import secrets
-import socket
 import sys
 from pathlib import Path
 
@@ -16,6 +15,7 @@ from hearthline.configuration import ROOT, Configuration
 from hearthline.demo.contacts import characters
 from hearthline.demo.seed import ACCOUNT, CALLER_ID, seed
 from hearthline.supervisor.child import Child
+from hearthline.supervisor.exchange import free_port
 
 LANGUAGES = {"1": "en"}  # by how a number begins; Russian otherwise
 MAX_CALLS = 150
@@ -24,7 +24,7 @@ FIRST_SHIFT = "shift"
 
 def prepare_demonstration(configuration: Configuration) -> tuple[list[Child], list[Child]]:
     """Children to start before the exchange, and after it."""
-    port, password = _free_port(), secrets.token_urlsafe(18)
+    port, password = free_port(), secrets.token_urlsafe(18)
     seed(provider_port=port, provider_password=password)
     connections.close_all()
     env = {"PYTHONPATH": str(ROOT), "HEARTHLINE_DATA": str(configuration.data)}
@@ -60,17 +60,3 @@ def _write_provider(configuration: Configuration, port: int, password: str) -> P
     with os.fdopen(descriptor, "w") as file:
         json.dump(settings, file, indent=1)
     return path
-
-
-def _free_port() -> int:
-    """Free for UDP and TCP at this moment."""
-    for _ in range(50):
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp, socket.socket() as tcp:
-            udp.bind(("127.0.0.1", 0))
-            port: int = udp.getsockname()[1]
-            try:
-                tcp.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-            return port
-    raise OSError("no free port on 127.0.0.1")

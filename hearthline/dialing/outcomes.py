@@ -103,7 +103,7 @@ def apply_outcome(
                 "disposition", "outcome", "result", "notes", "talk_ms", "disposed_at", "last_operator", "last_attempt",
             ]
         )  # fmt: skip
-        if disposition is not None and disposition.kind == DispositionKind.DO_NOT_CALL:
+        if disposition is not None and disposition.kind == DispositionKind.DO_NOT_CALL and not fresh.scenario:
             do_not_call.add(
                 phone=fresh.phone,
                 organisation=fresh.campaign.organisation,
@@ -124,6 +124,8 @@ def _following(
     now: datetime,
 ) -> _Next:
     campaign = contact.campaign
+    if contact.scenario:
+        return _Next(ContactState.DONE)  # a robot is never called again, whatever was promised to it
     if disposition is None:
         if outcome == "absent":
             return _Next(ContactState.BLOCKED, block_reason=BlockReason.ABSENT)

@@ -11,7 +11,15 @@ from django.db import DataError, IntegrityError, connection, transaction
 from django.utils.translation import gettext_lazy as _
 
 from hearthline.campaigns import destinations
-from hearthline.campaigns.models import BlockReason, Campaign, CampaignState, Contact, ContactState, PauseReason
+from hearthline.campaigns.models import (
+    BlockReason,
+    Campaign,
+    CampaignKind,
+    CampaignState,
+    Contact,
+    ContactState,
+    PauseReason,
+)
 from hearthline.campaigns.services import pause
 from hearthline.campaigns.tasks import review_destinations
 from hearthline.dialing import claims, promises
@@ -37,6 +45,8 @@ __all__ = [
     "claim_promised",
     "dial_begun",
     "expire_leases",
+    "level_needed",
+    "level_of",
     "release",
     "renew",
     "require_fit",
@@ -150,8 +160,11 @@ def why_closed(operator: User, campaign: Campaign) -> str:
     if not speaks(operator, campaign.language):
         words = {"language": campaign.language}
         return str(_("The calls are in another language (%(language)s). Add it to the languages you speak.") % words)
-    if operator.level < campaign.level_required:
-        words = {"needed": str(campaign.level_required), "level": str(operator.level)}
+    level, needed = level_of(operator), level_needed(campaign)
+    if level < needed and level == 0:
+        return str(_("Pass the test call first: it opens the campaigns."))
+    if level < needed:
+        words = {"needed": str(needed), "level": str(level)}
         return str(_("The calls need level %(needed)s; yours is %(level)s. Good calls raise it.") % words)
     return ""
 
@@ -160,6 +173,16 @@ def speaks(operator: User, tag: str) -> bool:
     """Whether the operator speaks this language (BCP 47), whatever the country."""
     spoken = {language.split("-")[0].lower() for language in operator.spoken_languages or [operator.language]}
     return tag.split("-")[0].lower() in spoken
+
+
+def level_of(operator: User) -> int:
+    """0 until the test call is passed, where this exchange asks for one."""
+    return operator.level if settings.HEARTHLINE.fitness_test else max(1, operator.level)
+
+
+def level_needed(campaign: Campaign) -> int:
+    """Practice is open to everybody, everything else only to those who have passed the test call."""
+    return 0 if campaign.kind != CampaignKind.REAL else max(1, campaign.level_required)
 
 
 def renew(assignment: Assignment | uuid.UUID, fence: int, *, lease_s: int | None = None) -> Assignment:
@@ -312,6 +335,8 @@ def _pause_without_funds(campaign: Campaign) -> None:
 def _put_back(assignment: Assignment, now: datetime, reason: str) -> None:
     contact = Contact.objects.get(pk=assignment.contact_id)
     state = ContactState.RETRY if contact.attempts else ContactState.FRESH
+    if contact.scenario:
+        state = ContactState.DONE  # each robot is there for one assignment
     due = now + SKIPPED_FOR if reason == "skipped" else contact.next_attempt_at
     mine = Contact.objects.filter(pk=contact.pk, state=ContactState.ASSIGNED, fence=assignment.fence)
     mine.update(state=state, next_attempt_at=due)

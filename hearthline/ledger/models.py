@@ -34,9 +34,12 @@ class AccountKind(models.TextChoices):
     EXCHANGE_BONUS = "exchange_bonus", _("bonuses given")
     TELEPHONY_COST = "telephony_cost", _("telephone cost")
     PROVIDER_PAYABLE = "provider_payable", _("owed to telephone providers")
+    QUALITY_COST = "quality_cost", _("pay for calls that prove the quality")
 
 
-MAY_GO_NEGATIVE = frozenset({AccountKind.EXCHANGE_CASH, AccountKind.EXCHANGE_BONUS, AccountKind.TELEPHONY_COST})
+MAY_GO_NEGATIVE = frozenset(
+    {AccountKind.EXCHANGE_CASH, AccountKind.EXCHANGE_BONUS, AccountKind.TELEPHONY_COST, AccountKind.QUALITY_COST}
+)
 
 
 class AccountKey(NamedTuple):

@@ -41,6 +41,7 @@ __all__ = [
     "give_bonus",
     "hold",
     "hold_conversation",
+    "hold_own_conversation",
     "mature",
     "pay_out",
     "post",
@@ -83,6 +84,13 @@ def hold_conversation(
     debit = AccountKey(AccountKind.CUSTOMER, organisation, price.currency)
     credit = AccountKey(AccountKind.OPERATOR_MATURING, operator, price.currency)
     return once(new(id, debit, credit, price, TransferCode.CONVERSATION_PAY, reference), TransferState.PENDING)
+
+
+def hold_own_conversation(*, id: uuid.UUID, operator: uuid.UUID, pay: Money, reference: str) -> Transfer:
+    """Set an operator's pay aside for a conversation that the exchange itself pays. Raises as `transfer` does."""
+    debit = AccountKey(AccountKind.QUALITY_COST, None, pay.currency)
+    credit = AccountKey(AccountKind.OPERATOR_MATURING, operator, pay.currency)
+    return _once(_new(id, debit, credit, pay, TransferCode.CONVERSATION_PAY, reference), TransferState.PENDING)
 
 
 def post(id: uuid.UUID, amount: Money | None = None) -> Transfer:

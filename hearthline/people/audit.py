@@ -68,6 +68,9 @@ class Tag(StrEnum):
     WEB_DO_NOT_CALL_ADDED = "web:do_not_call:added"
     ADMIN_DO_NOT_CALL_ADDED = "admin:do_not_call:added"
     ADMIN_DO_NOT_CALL_REMOVED = "admin:do_not_call:removed"
+    # quality
+    WEB_TEST_DECIDED = "web:test:decided"
+    WEB_TEST_ALLOWED = "web:test:allowed"
     # calls
     WEB_RECORDING_PLAYED = "web:recording:played"
     WEB_RECORDING_DELETED = "web:recording:deleted"

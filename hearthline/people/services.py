@@ -178,6 +178,7 @@ def accept_invitation(*, token: str, newcomer: Newcomer, request: HttpRequest | 
         language=newcomer.language,
         timezone=newcomer.timezone,
         invited_by=invitation.issued_by,
+        level=0 if settings.HEARTHLINE.fitness_test and invitation.role == Role.OPERATOR else 1,
     )
     with transaction.atomic():
         _use(invitation)

@@ -15,6 +15,12 @@ from hearthline.quality.models_moderation import (
     Review,
     ScorecardItem,
 )
+from hearthline.quality.models_scenarios import (
+    FitnessTest,
+    RobotCall,
+    TestPardon,
+    TestState,
+)
 
 __all__ = [
     "AnalysisState",
@@ -22,8 +28,12 @@ __all__ = [
     "CallRating",
     "CampaignCheck",
     "Dispute",
+    "FitnessTest",
     "QueueClaim",
     "Report",
     "Review",
+    "RobotCall",
     "ScorecardItem",
+    "TestPardon",
+    "TestState",
 ]

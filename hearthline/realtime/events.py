@@ -255,6 +255,20 @@ class SessionEnded(Payload):
     session: str  # SHA-256 of the session's key
 
 
+class PracticeScored(Payload):
+    """A call with a robot has been compared with what the robot meant: the feedback is there."""
+
+    attempt: str
+    score: int | None
+
+
+class TestDecided(Payload):
+    """A moderator has decided an operator's test call."""
+
+    test: str
+    passed: bool
+
+
 SCHEMAS: dict[str, type[Payload]] = {
     "line.ringing": LineChanged,
     "line.opened": LineChanged,
@@ -316,6 +330,8 @@ SCHEMAS: dict[str, type[Payload]] = {
     "node.measured": NodeChanged,
     "trunk.changed": TrunkChanged,
     "session.ended": SessionEnded,
+    "practice.scored": PracticeScored,
+    "test.decided": TestDecided,
 }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import fcntl
 import os
 import socket
@@ -21,10 +22,12 @@ class CannotRunError(Exception):
 
 
 def exchange_children(configuration: Configuration) -> list[Child]:
-    """The engine, the web process with call control, the worker; in the order of their start. FreeSWITCH is nobody's child
+    """The engine, the robots, the web process with call control, the worker; in the order of their start. FreeSWITCH is nobody's child
     here: it is started by the system, and its calls outlive a restart of the exchange."""
     env = {"PYTHONPATH": str(ROOT), "HEARTHLINE_DATA": str(configuration.data), "HEARTHLINE_CALLCONTROL": "in_web"}
     env |= {"HEARTHLINE_LOG_FORMAT": configuration.log_format, "HEARTHLINE_LOG_LEVEL": configuration.log_level}
+    robots_port = configuration.robots_port or free_port()
+    env["HEARTHLINE_ROBOTS_PORT"] = str(robots_port)
     engine_socket = configuration.engine_socket
     host, port = configuration.listen_host, configuration.listen_port
 
@@ -34,15 +37,35 @@ def exchange_children(configuration: Configuration) -> list[Child]:
     async def engine_is_well() -> bool:
         return await engine_answers(engine_socket)
 
+    async def robots_listen() -> bool:
+        _, writer = await asyncio.open_connection("127.0.0.1", robots_port)
+        writer.close()
+        return True
+
     python = [sys.executable, "-m"]
     engine: list[Child] = []
     if configuration.switch == "embedded":
         engine.append(Child("engine", _engine_command(configuration), env, engine_is_well))
     return [
         *engine,
+        Child("practice", [*python, "hearthline", "robots"], env, robots_listen),
         Child("web", [*python, "hearthline", "web", "--host", host, "--port", str(port)], env, web_answers),
         Child("worker", [*python, "hearthline", "worker"], env),
     ]
+
+
+def free_port() -> int:
+    """Free for UDP and TCP on 127.0.0.1 at this moment. Raises CannotRunError."""
+    for _ in range(50):
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp, socket.socket() as tcp:
+            udp.bind(("127.0.0.1", 0))
+            port: int = udp.getsockname()[1]
+            try:
+                tcp.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
+    raise CannotRunError("There is no free port on 127.0.0.1.")
 
 
 def _engine_command(configuration: Configuration) -> list[str]:

@@ -20,6 +20,7 @@ from hearthline.observe.server import serve_beside
 from hearthline.quality.tasks import look_for_reports, settle_rejections
 from hearthline.quality.analysis.tasks import queue_analyses
 from hearthline.quality.recordings.tasks import delete_old, queue_due
+from hearthline.quality.scoring import settle_waiting
 
 logger = logging.getLogger(__name__)
 
@@ -40,6 +41,7 @@ class Chore:
 CHORES = (
     Chore("queue what recordings need", 10, queue_due),
     Chore("delete recordings whose time is over", 600, delete_old),
+    Chore("score calls with robots that were left over", 60, lambda: settle_waiting(clock.now())),
     Chore("queue the maturing of pay", 300, lambda: mature_pay.enqueue()),
     Chore("queue the settling of rejections", 300, lambda: settle_rejections.enqueue()),
     Chore("queue the look for reports", 3600, lambda: look_for_reports.enqueue()),

@@ -10,6 +10,7 @@ import threading
 import wave
 from array import array
 from collections.abc import Callable
+from functools import lru_cache
 from pathlib import Path
 
 from hearthline.switch.embedded.pcm import RATE, maxpp, mul, ratecv
@@ -77,6 +78,12 @@ class Espeak:
             return _to_telephone(bytes(self._samples), self._rate)
 
 
+@lru_cache(maxsize=1)
+def _espeak() -> Espeak:
+    """One for the process: initialising the library a second time takes its memory away from whoever uses it."""
+    return Espeak()
+
+
 def _to_telephone(pcm: bytes, rate: int) -> bytes:
     """To 8 kHz and an even loudness. The weights make `ratecv` smooth what would fold back above 4 kHz."""
     narrow, _ = ratecv(pcm, 2, 1, rate, RATE, None, 3, 1)
@@ -112,7 +119,7 @@ class SpeechFolder:
         self.apology = ""
         self._say: Callable[[str, str, str], bytes]
         try:
-            self._say = Espeak().say
+            self._say = _espeak().say
             self._kind = "espeak"
         except SpeechUnavailableError as error:
             self.apology = f"{error}. Robots will speak in tones."

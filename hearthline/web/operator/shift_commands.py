@@ -16,12 +16,15 @@ from hearthline.calls.gates import attempt_for_operator
 from hearthline.campaigns.contacts import DuplicateContactError
 from hearthline.campaigns.contacts import add_contact as add_contact_to
 from hearthline.campaigns.gates import campaign_for_operator
+from hearthline.campaigns.models import CampaignKind
 from hearthline.dialing import services as dialing
 from hearthline.dialing.models import Assignment, AssignmentState
 from hearthline.lib.errors import ConflictError, InvalidInputError
 from hearthline.lib.phone import masked
 from hearthline.people import audit
 from hearthline.people.models import User
+from hearthline.quality.next_contact import next_contact as next_contact_of
+from hearthline.quality.scoring import settle_robot_call
 from hearthline.web.commands import json_command, operator_of, text_of, whole_of
 from hearthline.web.operator import offers
 from hearthline.web.operator.keys import DEFAULT_KEYS
@@ -48,13 +51,15 @@ def next_contact(request: HttpRequest, body: dict[str, Any]) -> dict[str, Any]:
     """Claim the next contact. Reply: the page's state; `none` says why when there is none. `offer`: campaigns that pay better,
     as `offers` has them; once an hour it comes instead of a contact, and asking again goes on as before."""
     operator = operator_of(request)
-    offer = offers.due(operator)
-    if offer is not None:
-        return page_state(operator) | {"offer": offer}
-    assignment = services.take_next(operator=operator)
+    shift = services.open_shift(operator)
+    if shift.campaign is None or shift.campaign.kind == CampaignKind.REAL:
+        offer = offers.due(operator)
+        if offer is not None:
+            return page_state(operator) | {"offer": offer}
+    following = next_contact_of(operator=operator, shift=shift)
     reply = page_state(operator)
-    if assignment is None:
-        reply["none"] = _("There is nobody to call just now. Wait a little, or choose another campaign.")
+    if following.assignment is None:
+        reply["none"] = str(following.none)
         reply["offer"] = offers.instead(operator)
     return reply
 
@@ -116,6 +121,8 @@ def wrap_up(request: HttpRequest, body: dict[str, Any]) -> dict[str, Any]:
         notes=text_of(body, "notes", 10_000),
         call_back_at=_moment(text_of(body, "call_back_at", 32), attempt.contact.timezone),
     )
+    if attempt.contact.scenario:
+        settle_robot_call(attempt.pk)
     return {
         "outcome": {
             "payable": outcome.payable,

@@ -185,6 +185,7 @@ TEXTS: dict[str, str | Promise] = {
     "unpaid_too_short": _("the conversation was too short"),
     "unpaid_operator_vanished": _("your browser was lost during the call"),
     "unpaid_no_evidence": _("nothing was measured of its sound"),
+    "unpaid_practice": _("this was practice"),
     "unpaid_contact_not_heard": _("the contact was not heard"),
     "unpaid_operator_not_heard": _("you were not heard"),
     "unpaid_other": _("the call's record does not show a conversation"),

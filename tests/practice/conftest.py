@@ -1,0 +1,3 @@
+from tests.callcontrol.conftest import data_folder, prepared
+
+__all__ = ["data_folder", "prepared"]
