@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -46,12 +47,12 @@ class Conversation:
 
 def a_conversation(
     *, talk_s: int = 30, stats: dict[str, Any] | None = None, hang_up: bool = True, campaign: Campaign | None = None,
-    operator: User | None = None,
+    operator: User | None = None, claim: Callable[[User, Campaign], Assignment | None] = dialing.claim_next,
 ) -> Conversation:  # fmt: skip
     campaign = campaign or a_running_campaign(3, min_talk_s=10)
     operator = operator or an_operator()
     shift = services.begin_shift(operator=operator, campaign=campaign)
-    assignment = dialing.claim_next(operator, campaign)
+    assignment = claim(operator, campaign)
     assert assignment is not None
     node, _ = Node.objects.get_or_create(name="test", defaults={"engine": "embedded"})
     line, _ = Line.objects.get_or_create(user=operator, node=node, defaults={"state": LineState.OPEN})

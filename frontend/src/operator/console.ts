@@ -151,6 +151,7 @@ export class Console {
     this.keysDialog.show();
     const { muted, state: line } = this.line;
     this.strip.show(this.mode, this.state, { muted, line, breakAfter: this.breakAfter });
+    document.dispatchEvent(new CustomEvent("console:shown", { detail: this.mode }));
   }
 
   private set(state: ConsoleState): void {
@@ -170,6 +171,7 @@ export class Console {
   // --- events -------------------------------------------------------------------------------------------------------
 
   private heard(event: ExchangeEvent): void {
+    document.dispatchEvent(new CustomEvent("exchange:event", { detail: event }));
     this.recent.push(event);
     if (this.recent.length > REMEMBERED_EVENTS) this.recent.shift();
     const mine = this.isMine(event);

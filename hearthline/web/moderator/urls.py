@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from hearthline.web.moderator import call_page, live, queue, ratings, views
+from hearthline.web.moderator import call_page, live, queue, ratings, tests, views
 
 app_name = "moderator"
 urlpatterns = [
@@ -19,6 +19,9 @@ urlpatterns = [
     path("calls/<uuid:id>/", call_page.call, name="call"),
     path("calls/<uuid:id>/report", call_page.report, name="report_call"),
     path("ratings/", ratings.ratings, name="ratings"),
+    path("tests/<uuid:id>/", tests.test, name="test"),
+    path("tests/<uuid:id>/decide", tests.decide, name="decide_test"),
+    path("tests/<uuid:id>/allow", tests.allow, name="allow_test"),
     path("campaigns/<uuid:id>/pause", views.pause, name="pause"),
     path("campaigns/<uuid:id>/start", views.start, name="start"),
 ]

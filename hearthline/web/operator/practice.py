@@ -1,0 +1,101 @@
+"""An operator's practice: tutorial and training with robots, the test call, and what came of each call."""
+
+from __future__ import annotations
+
+import uuid
+
+from django.conf import settings
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_GET, require_POST
+
+from hearthline.calls import services
+from hearthline.calls.gates import attempt_for_operator
+from hearthline.campaigns.models import Campaign, CampaignKind
+from hearthline.lib.errors import ExchangeError, NotFoundError, UnavailableError
+from hearthline.people.gates import for_roles
+from hearthline.people.models import Role, User
+from hearthline.quality import fitness, house
+from hearthline.quality.models import RobotCall, TestState
+from hearthline.quality.scenarios.library import scenario_of
+from hearthline.web.practice_words import field_titles, reasons_of, talk_of
+
+
+@for_roles(Role.OPERATOR)
+@require_POST
+def practise(request: HttpRequest) -> HttpResponse:
+    """Begin a shift in a campaign of the exchange's own."""
+    assert isinstance(request.user, User)
+    offered = house.practice_for(fitness.languages_of(request.user))
+    campaign = next((one for one in offered if str(one.pk) == request.POST.get("campaign", "")), None)
+    if campaign is None:
+        raise NotFoundError(_("There is no such campaign, or it is not open to you."))
+    return _on_shift(request, campaign)
+
+
+@for_roles(Role.OPERATOR)
+@require_GET
+def test(request: HttpRequest) -> HttpResponse:
+    """The test call: how it goes, where one stands, what came of the latest."""
+    assert isinstance(request.user, User)
+    standing = fitness.standing(request.user)
+    latest = standing.latest
+    decided = latest is not None and latest.state in (TestState.PASSED, TestState.FAILED)
+    call = latest.attempt.robot_call if decided and latest is not None and latest.attempt is not None else None
+    context = {
+        "standing": standing,
+        "latest": latest,
+        "call": call,
+        "reasons": reasons_of(call, field_titles(latest.attempt)) if call and latest and latest.attempt else [],
+        "retry_hours": settings.HEARTHLINE.fitness_retry_hours,
+    }
+    return render(request, "operator/test.html", context)
+
+
+@for_roles(Role.OPERATOR)
+@require_POST
+def begin_test(request: HttpRequest) -> HttpResponse:
+    assert isinstance(request.user, User)
+    try:
+        test = fitness.begin_test(operator=request.user)
+        campaign = house.house_campaign(CampaignKind.TEST, test.scenario.partition("/")[0])
+        if campaign is None:
+            raise UnavailableError(_("The robots do not run here now. Tell the admin; this call does not count."))
+    except ExchangeError as refusal:
+        messages.error(request, str(refusal.sentence))
+        return redirect("operator:test")
+    return _on_shift(request, campaign)
+
+
+def _on_shift(request: HttpRequest, campaign: Campaign) -> HttpResponse:
+    assert isinstance(request.user, User)
+    try:
+        services.begin_shift(operator=request.user, campaign=campaign)
+    except ExchangeError as refusal:
+        messages.error(request, str(refusal.sentence))
+        return redirect("operator:choose")
+    return redirect("operator:shift")
+
+
+@for_roles(Role.OPERATOR)
+@require_GET
+def feedback(request: HttpRequest, id: uuid.UUID) -> HttpResponse:
+    """What was said to whom in a call of practice, and how the form was filled compared with what the robot meant."""
+    assert isinstance(request.user, User)
+    attempt = attempt_for_operator(request.user, id)
+    call = RobotCall.objects.filter(pk=attempt.pk).first()
+    if call is None or attempt.campaign.kind not in (CampaignKind.TRAINING, CampaignKind.TUTORIAL):
+        raise NotFoundError(_("There is no such call, or it is not yours."))
+    scenario = scenario_of(call.scenario)
+    context = {
+        "attempt": attempt,
+        "call": call,
+        "scenario": scenario,
+        "reasons": reasons_of(call, field_titles(attempt)),
+        "talk": talk_of(call.spoken),
+        "campaign": attempt.campaign,
+    }
+    part = request.GET.get("part") == "1"  # into the console, without leaving it
+    return render(request, "operator/_feedback.html" if part else "operator/practice_call.html", context)
