@@ -23,6 +23,7 @@ _ORDER = {
     for place, kind in enumerate(
         (
             AccountKind.CUSTOMER,
+            AccountKind.QUALITY_COST,
             AccountKind.OPERATOR_MATURING,
             AccountKind.OPERATOR_AVAILABLE,
             AccountKind.EXCHANGE_BONUS,

@@ -49,7 +49,8 @@ def note_robot(talk: Conversation, **changes: Any) -> RobotCall:
 
 
 def _stretch(by: str, begin_ms: int, end_ms: int, **fields: Any) -> dict[str, Any]:
-    return {"by": by, "begin_ms": begin_ms, "end_ms": end_ms, "turn": "", "line": "", "act": "", "cut": False, "broke_in": False} | fields  # fmt: skip
+    stretch = {"by": by, "begin_ms": begin_ms, "end_ms": end_ms, "turn": "", "line": "", "act": ""}
+    return stretch | {"cut": False, "broke_in": False} | fields
 
 
 def meant(talk: Conversation) -> dict[str, Any]:
