@@ -5,7 +5,7 @@ index.jsonl         one line an entry, in this order: [name, bytes, mtime in ns,
 database.sqlite3    or database.dump (pg_dump's custom format)
 secret.key          keeps people signed in
 hearthline.env      the settings, for comparison
-files/ recordings/  as they lie in the data folder
+files/ recordings/ scenarios/  as they lie in the data folder
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ MANIFEST, INDEX = "manifest.json", "index.jsonl"
 SQLITE_FILE, POSTGRESQL_FILE = "database.sqlite3", "database.dump"
 SECRET, SETTINGS = "secret.key", "hearthline.env"
 SINGLE_FILES = (SQLITE_FILE, POSTGRESQL_FILE, SECRET, SETTINGS)
-FOLDERS = ("files", "recordings")
+FOLDERS = ("files", "recordings", "scenarios")
 PIECE = 1 << 20  # bytes read at once
 LONGEST_LINE = 20_000  # bytes of an index line: a path has at most 4096, each at most six characters in JSON
 LARGEST_MANIFEST = 4_000_000

@@ -258,7 +258,11 @@ def _write_all(writer: Writer, work: Path) -> Manifest:
     copy.rename(work / database.file)
     manifest = Manifest(VERSION, clock.now().isoformat(timespec="seconds"), database)
     singles = [(SECRET, configuration.data / SECRET), (SETTINGS, configuration.data / SETTINGS)]
-    places = {"files": configuration.data / "files", "recordings": configuration.recordings_folder}
+    places = {
+        "files": configuration.data / "files",
+        "recordings": configuration.recordings_folder,
+        "scenarios": configuration.data / "scenarios",
+    }
     index = work / INDEX
     with private_file(index) as lines:
         for name, source in _sources(work / database.file, database.file, singles, places):
