@@ -14,8 +14,8 @@ import click
 from hearthline import VERSION
 from hearthline.backup.command import backup, restore
 from hearthline.cli_nodes import node
-from hearthline.cli_recordings import recordings
 from hearthline.cli_practice import robots, scenarios
+from hearthline.cli_recordings import recordings
 from hearthline.cli_trunks import trunk
 
 if TYPE_CHECKING:

@@ -18,8 +18,8 @@ from hearthline.calls.models import Attempt, HandOver, HandOverState, Line, Line
 from hearthline.calls.own_line import line_json, lines_json
 from hearthline.calls.taping import RESUME
 from hearthline.campaigns.models import Campaign, Contact
-from hearthline.dialing import promises
 from hearthline.dialing.models import Assignment, AssignmentState
+from hearthline.dialing.promises import Summary, beside, columns
 from hearthline.people.models import User
 from hearthline.realtime.configured import bus
 
@@ -37,8 +37,7 @@ class ConsoleRows:
     shift: Shift | None
     assignment: Assignment | None  # the active one
     attempt: Attempt | None
-    promised: int = 0  # callbacks that this operator promised
-    promised_next: datetime | None = None  # when the first of them is due
+    promises: Summary  # callbacks that this operator promised
 
     @property
     def held(self) -> Assignment | None:
@@ -51,11 +50,11 @@ def console_rows(operator: User) -> ConsoleRows:
     last_event = bus().latest_id()
     shift = (
         Shift.objects.select_related("campaign", "operator__own_phone")
-        .annotate(**promises.columns("operator"))
+        .annotate(**columns("operator"))
         .filter(operator=operator, ended_at=None)
         .first()
     )
-    promised = (shift.promised or 0, shift.promised_next) if shift is not None else (0, None)
+    promised = beside(shift)
     attempt = (
         Attempt.objects.select_related("campaign__organisation", "contact__prefer_operator", "assignment")
         .filter(operator=operator, wrapped_up_at=None)
@@ -65,13 +64,13 @@ def console_rows(operator: User) -> ConsoleRows:
     if attempt is not None:  # they are the same rows
         attempt.assignment.contact, attempt.assignment.campaign = attempt.contact, attempt.campaign
         if attempt.assignment.state == AssignmentState.ACTIVE:
-            return ConsoleRows(last_event, operator, shift, attempt.assignment, attempt, *promised)
+            return ConsoleRows(last_event, operator, shift, attempt.assignment, attempt, promised)
     assignment = (
         Assignment.objects.select_related("contact__prefer_operator", "campaign__organisation")
         .filter(operator=operator, state=AssignmentState.ACTIVE)
         .first()
     )
-    return ConsoleRows(last_event, operator, shift, assignment, attempt, *promised)
+    return ConsoleRows(last_event, operator, shift, assignment, attempt, promised)
 
 
 def console_state(operator: User) -> dict[str, Any]:
@@ -97,8 +96,8 @@ def console_json(rows: ConsoleRows) -> dict[str, Any]:
         "assignment": assignment_json(assignment) if assignment else None,
         "call": call_json(attempt) if attempt else None,
         "promises": {
-            "count": rows.promised,
-            "next_at": rows.promised_next.timestamp() if rows.promised_next else None,
+            "count": rows.promises["count"],
+            "next_at": rows.promises["next_at"].timestamp() if rows.promises["next_at"] else None,
         },
     }
 

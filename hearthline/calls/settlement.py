@@ -126,7 +126,9 @@ def settle(attempt: Attempt, verdict: Verdict, outcome: str = "") -> Settled:
         return Settled(nothing, nothing)
     # the price of the moment when the contact was assigned: what is held is what was agreed
     held = Money(Transfer.objects.values_list("amount_minor", flat=True).get(pk=hold), campaign.currency)
-    robot = bool(attempt.contact.scenario)  # the exchange pays: what is held is the operator's share, without a commission
+    robot = bool(
+        attempt.contact.scenario
+    )  # the exchange pays: what is held is the operator's share, without a commission
     if not verdict.payable:
         amount = ringing_of(attempt, verdict, outcome, held)
         if amount.minor:

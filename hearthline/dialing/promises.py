@@ -14,7 +14,7 @@ from typing import TypedDict
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
-from django.db.models import Count, Min, OuterRef, QuerySet, Subquery
+from django.db.models import Count, Min, Model, OuterRef, QuerySet, Subquery
 from django.utils.translation import gettext_lazy as _
 
 from hearthline.campaigns.models import Campaign, CampaignState, Contact, ContactState, Priority
@@ -57,6 +57,12 @@ def columns(operator: str) -> dict[str, Subquery]:
         "promised": Subquery(waiting.values("prefer_operator").annotate(n=Count("pk")).values("n")),
         "promised_next": Subquery(waiting.order_by("next_attempt_at").values("next_attempt_at")[:1]),
     }
+
+
+def beside(row: Model | None) -> Summary:
+    """What `columns` have put beside a row; nothing beside none."""
+    found = vars(row) if row is not None else {}
+    return Summary(count=found.get("promised") or 0, next_at=found.get("promised_next"))
 
 
 def due(operator: User, now: datetime) -> QuerySet[Contact]:

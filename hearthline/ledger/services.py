@@ -90,7 +90,7 @@ def hold_own_conversation(*, id: uuid.UUID, operator: uuid.UUID, pay: Money, ref
     """Set an operator's pay aside for a conversation that the exchange itself pays. Raises as `transfer` does."""
     debit = AccountKey(AccountKind.QUALITY_COST, None, pay.currency)
     credit = AccountKey(AccountKind.OPERATOR_MATURING, operator, pay.currency)
-    return _once(_new(id, debit, credit, pay, TransferCode.CONVERSATION_PAY, reference), TransferState.PENDING)
+    return once(new(id, debit, credit, pay, TransferCode.CONVERSATION_PAY, reference), TransferState.PENDING)
 
 
 def post(id: uuid.UUID, amount: Money | None = None) -> Transfer:

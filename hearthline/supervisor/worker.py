@@ -17,10 +17,10 @@ from hearthline.calls import pace
 from hearthline.ledger.tasks import mature_pay
 from hearthline.lib import clock, logs
 from hearthline.observe.server import serve_beside
-from hearthline.quality.tasks import look_for_reports, settle_rejections
 from hearthline.quality.analysis.tasks import queue_analyses
 from hearthline.quality.recordings.tasks import delete_old, queue_due
 from hearthline.quality.scoring import settle_waiting
+from hearthline.quality.tasks import look_for_reports, settle_rejections
 
 logger = logging.getLogger(__name__)
 

@@ -90,11 +90,17 @@ def test_an_invited_operator_passes_the_test_call_and_may_work(
         assert call["score"] >= 60
         assert '"operator"' in call["spoken"]
 
-        id = test["id"] if "-" in test["id"] else f"{test['id'][:8]}-{test['id'][8:12]}-{test['id'][12:16]}-{test['id'][16:20]}-{test['id'][20:]}"
+        id = (
+            test["id"]
+            if "-" in test["id"]
+            else f"{test['id'][:8]}-{test['id'][8:12]}-{test['id'][12:16]}-{test['id'][16:20]}-{test['id'][20:]}"
+        )
         moderator.sign_in("mira@example.org")
         moderator.page.goto(f"/moderation/tests/{id}/")
         expect(moderator.page.get_by_role("heading", name="Test call: Nina New")).to_be_visible()
-        wait_for(lambda: moderator.page.reload() and moderator.page.locator("[data-recording]").count(), "the recording")
+        wait_for(
+            lambda: moderator.page.reload() and moderator.page.locator("[data-recording]").count(), "the recording"
+        )
         moderator.page.get_by_label("What the operator reads").fill("Clear and friendly.")
         moderator.page.get_by_role("button", name="Passed", exact=True).press("Enter")
         expect(moderator.page.get_by_text("Decided. The operator sees it at once.")).to_be_visible()

@@ -8,7 +8,7 @@ import { isTelephone, type OwnLine, type PersonLine, PhoneLine } from "../line/p
 import { play } from "../line/sounds.ts";
 import { byId } from "../net/parts.ts";
 import { get, post, Refusal } from "../net/post.ts";
-import { has, say, wallClock } from "../net/texts.ts";
+import { say, wallClock } from "../net/texts.ts";
 import { BetweenCalls, type Offer } from "./between.ts";
 import { askToEnd, ContactDialog, Keypad, KeysDialog, prepareClosers } from "./dialogs.ts";
 import type { Action, Mode } from "./mode.ts";

@@ -23,7 +23,10 @@ DEAD_SHARE = 0.95  # of a channel in which nothing came at all
 ONE_WAY_AFTER_MS = 10_000  # in a shorter call a side may well have said nothing
 ONE_WAY_HEARD_MS = 3000  # the other side must have spoken for so long
 SILENT_SPEECH_MS = 700  # who spoke for less said nothing (calls.settlement.VOICE_MIN_MS)
-SILENT_SHARE, SILENT_MOST_MS = 0.03, 3000  # nor who seems to have spoken for so little of a call: that is noise behind them
+SILENT_SHARE, SILENT_MOST_MS = (
+    0.03,
+    3000,
+)  # nor who seems to have spoken for so little of a call: that is noise behind them
 INTERRUPTIONS_LEAST = 3  # in one call, however short
 NOISY_SPEECH_MS = 3000  # of the operator's speech; less of it is no measure
 IDLE_AFTER_MS = 30_000

@@ -8,10 +8,9 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
 
-    initial = True
-
     dependencies = [
-        ('calls', '0005_phone_lines'),
+        ('calls', '0008_shift'),
+        ('quality', '0002_moderation'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('campaigns', '0002_vacuum_often'),
+        ('campaigns', '0004_ringing_and_promises'),
     ]
 
     operations = [
