@@ -98,7 +98,7 @@ def measure(
         operators.tell(json.dumps(around.world))
         operators.hear()
         meter, memory = _Meter(around), around.memory()
-        time.sleep(settle_s)
+        time.sleep(2 * settle_s)  # two looks of the reconciler
         idle = meter.read()
         operators.tell("go")
         wait_until(lambda: _look(around)["phones"] >= FULL * size.calls, within_s=ramp_s)
