@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import timedelta
+from urllib.parse import urlsplit
 
 import django
 
@@ -15,6 +16,7 @@ from django.http import HttpRequest  # noqa: E402
 
 from hearthline.calls.models import CampaignRating, Shift, Trunk  # noqa: E402
 from hearthline.campaigns.models import Contact, ContactState  # noqa: E402
+from hearthline.campaigns.recording_links import make_link  # noqa: E402
 from hearthline.ledger import payouts, services  # noqa: E402
 from hearthline.ledger.models import AccountKind  # noqa: E402
 from hearthline.lib import clock  # noqa: E402
@@ -74,6 +76,8 @@ print(
             "campaign": str(world.campaign.pk),
             "draft": str(world.draft.pk),
             "contact": str(world.contact().pk),
+            "recording": str(world.recording().pk),
+            "shared": urlsplit(make_link(world.recording().attempt_id, world.owner.pk, clock.now())).path,
         }
     )
 )

@@ -24,13 +24,14 @@ OF_LOOKS = ["color-contrast", "target-size", "scrollable-region-focusable"]
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
 
 PAGES = {
-    "": ["/", "/accounts/login/", "/about/accessibility/", "/about/attributions/", "/no/such/page/"],
+    "": ["/", "/accounts/login/", "/about/accessibility/", "/about/attributions/", "{shared}", "/no/such/page/"],
     "owner": [
         "/campaigns/",
         "/campaigns/new/",
         "/campaigns/{draft}/setup/",
         "/campaigns/{campaign}/",
         "/contacts/{contact}/",
+        "/recordings/{recording}/",
         "/campaigns/{campaign}/contacts/",
         "/campaigns/{campaign}/script/",
         "/campaigns/{campaign}/rules/",

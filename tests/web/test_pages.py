@@ -28,6 +28,7 @@ OWNER_PAGES: dict[str, Callable[[World], str]] = {
     "results": lambda w: reverse("customer:results", args=[w.campaign.pk]),
     "exports": lambda w: reverse("customer:exports", args=[w.campaign.pk]),
     "contact": lambda w: reverse("customer:contact", args=[w.contact().pk]),
+    "recording": lambda w: reverse("recording_page:page", args=[w.recording().pk]),
     "setup": lambda w: reverse("customer:setup", args=[w.draft.pk]),
     "script": lambda w: reverse("customer:script", args=[w.campaign.pk]),
     "contacts": lambda w: reverse("customer:contacts", args=[w.campaign.pk]),
