@@ -17,6 +17,7 @@ from hearthline.lib import clock
 from hearthline.lib.ids import derived_id
 from hearthline.people.models import Role, User
 from hearthline.quality.analysis import services
+from hearthline.quality.analysis.selectors import figures_of_operator
 from hearthline.quality.analysis.tasks import queue_analyses
 from hearthline.quality.models import AnalysisState, CallAnalysis
 from tests.calls.worlds import Conversation, a_conversation
@@ -216,3 +217,14 @@ def test_the_owner_finds_it_beside_the_call() -> None:
     page = owner.get(reverse("customer:contact", args=[recording.attempt.contact_id])).content.decode()
     assert "What the recording tells" in page
     assert "The operator answers after" in page
+
+
+def test_an_operators_figures_are_means_of_their_conversations() -> None:
+    recording = a_recorded_call(noise="white", snr_db=15.0)
+    operator = recording.attempt.operator
+    analysed(recording)
+    analysed(a_recorded_call(calls.voicemail(1), kind="no_conversation"))  # somebody else's, and no conversation
+    figures = figures_of_operator(operator, clock.now() - timedelta(days=1))
+    assert (figures.calls, figures.suspicious) == (1, 0)
+    assert figures.snr_db == pytest.approx(15, abs=2)
+    assert figures_of_operator(operator, clock.now()).talk_ratio is None

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import uuid
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Literal
 
 from django.contrib.auth.models import AnonymousUser
+from django.db.models import Avg, Count, Q
 
 from hearthline.calls.gates import recording_for_listener
 from hearthline.calls.models import Recording
+from hearthline.campaigns.models import DispositionKind
 from hearthline.people.models import Role, User
 from hearthline.quality.analysis import words
 from hearthline.quality.models import AnalysisState, CallAnalysis
@@ -117,3 +120,29 @@ def _transcript(analysis: CallAnalysis) -> list[ShownWords]:
 
 def _place(ms: int) -> Place:
     return Place(max(0, ms - 500) / 1000, words.clock(ms))  # half a second before it, so that its beginning is heard
+
+
+@dataclass(frozen=True, slots=True)
+class OperatorFigures:
+    """Means over an operator's analysed conversations; None where nothing is known."""
+
+    calls: int
+    suspicious: int
+    talk_ratio: float | None
+    operator_latency_ms: float | None
+    interruptions: float | None  # of the contact, a call
+    silence_share: float | None
+    snr_db: float | None
+
+
+def figures_of_operator(operator: User, since: datetime) -> OperatorFigures:
+    """Of calls that began after `since` and were not put down as "no conversation". One query."""
+    rows = CallAnalysis.objects.filter(
+        state=AnalysisState.DONE,
+        recording__attempt__operator=operator,
+        recording__attempt__dialled_at__gt=since,
+        recording__attempt__disposition__isnull=False,
+    ).exclude(recording__attempt__disposition__kind=DispositionKind.NO_CONVERSATION)
+    means = {name: Avg(name) for name in OperatorFigures.__dataclass_fields__ if name not in ("calls", "suspicious")}
+    found = rows.aggregate(calls=Count("pk"), suspicious=Count("pk", filter=Q(suspicion_count__gt=0)), **means)
+    return OperatorFigures(**found)

@@ -23,10 +23,7 @@ DEAD_SHARE = 0.95  # of a channel in which nothing came at all
 ONE_WAY_AFTER_MS = 10_000  # in a shorter call a side may well have said nothing
 ONE_WAY_HEARD_MS = 3000  # the other side must have spoken for so long
 SILENT_SPEECH_MS = 700  # who spoke for less said nothing (calls.settlement.VOICE_MIN_MS)
-SILENT_SHARE, SILENT_MOST_MS = (
-    0.03,
-    3000,
-)  # nor who seems to have spoken for so little of a call: that is noise behind them
+FAINT_SPEECH_MS, FAINT_SNR_DB = 3000, 6.0  # nor who spoke for less and no louder: those are louder moments of the noise
 INTERRUPTIONS_LEAST = 3  # in one call, however short
 NOISY_SPEECH_MS = 3000  # of the operator's speech; less of it is no measure
 IDLE_AFTER_MS = 30_000
@@ -124,11 +121,12 @@ def _one_way(analysis: Analysis) -> list[Suspicion]:
 
 def _silent_operator(analysis: Analysis) -> list[Suspicion]:
     talk = analysis.talk
-    bar = max(SILENT_SPEECH_MS, min(SILENT_MOST_MS, round(SILENT_SHARE * analysis.present_ms)))
-    said_nothing = talk.operator_speech_ms < bar
+    snr_db = analysis.operator_microphone.snr_db
+    faint = snr_db is not None and snr_db < FAINT_SNR_DB and talk.operator_speech_ms < FAINT_SPEECH_MS
+    said_nothing = faint or talk.operator_speech_ms < SILENT_SPEECH_MS
     if said_nothing and (analysis.present_ms >= ONE_WAY_AFTER_MS or talk.contact_speech_ms >= ONE_WAY_HEARD_MS):
         places = tuple(analysis.contact[:EVIDENCE_MOST]) or tuple(analysis.presences)
-        return [Suspicion("silent_operator", places, talk.operator_speech_ms, bar)]
+        return [Suspicion("silent_operator", places, talk.operator_speech_ms, SILENT_SPEECH_MS)]
     return []
 
 
