@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from hearthline.quality.analysis.frames import HOP_MS, QUIETEST_DB, Floats, Frames
 from hearthline.quality.analysis.voice import Span
 
-LEAST_SPEECH_MS = 1000  # with less nothing can be said of a voice
+LEAST_SPEECH_MS, LEAST_PACE_MS = 300, 1000  # with less speech nothing can be said of its loudness, its pace
 NUCLEUS_DIP_DB = 2.0  # between two vowels the sound falls by so much (as de Jong and Wempe found for spoken Dutch)
 NUCLEUS_SMOOTH = 5  # frames of 10 ms
 NUCLEUS_APART_MS = 80  # nobody speaks faster than twelve syllables a second
@@ -34,8 +34,8 @@ def microphone_of(frames: Frames, speech: Sequence[Span], presences: Sequence[Sp
     spoken = mask_of(speech, len(frames))
     here = mask_of(presences, len(frames))
     quiet = here & ~_widened(spoken, 15) & ~frames.dead
-    enough = int(spoken.sum()) * HOP_MS >= LEAST_SPEECH_MS
-    loud = speech_db(frames, spoken) if enough else None
+    heard_ms = int(spoken.sum()) * HOP_MS
+    loud = speech_db(frames, spoken) if heard_ms >= LEAST_SPEECH_MS else None
     noise = noise_db(frames, quiet)
     return Microphone(
         speech_db=loud,
@@ -43,7 +43,7 @@ def microphone_of(frames: Frames, speech: Sequence[Span], presences: Sequence[Sp
         snr_db=snr_db(loud, noise),
         clipped_share=clipped_share(frames, spoken),
         dead_share=dead_share(frames, here),
-        syllables_per_s=syllables_per_s(frames, speech) if enough else None,
+        syllables_per_s=syllables_per_s(frames, speech) if heard_ms >= LEAST_PACE_MS else None,
     )
 
 
