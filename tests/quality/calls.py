@@ -36,7 +36,7 @@ def voicemail(seed: int, language: str = "en") -> SynthesisedCall:
 def fax(seed: int, *, calling: bool = False) -> SynthesisedCall:
     """A fax that answers (CED) or calls (CNG); the operator says hello to it."""
     call = SynthesisedCall("en")
-    call.pause(300 + 100 * seed)
+    call.pause(300 + 100 * (seed % 5))
     if calling:
         for _round in range(3):
             call.sound("contact", tone(1100, 500), 3000)
@@ -74,7 +74,7 @@ def one_way(seed: int, language: str = "en") -> SynthesisedCall:
     call = SynthesisedCall(language)
     call.pause(800)
     for line in operator_lines(language).lines:
-        call.say("operator", line, 1500 + 100 * seed)
+        call.say("operator", line, 1500 + 100 * (seed % 5))
     return call
 
 

@@ -43,13 +43,18 @@ class Row:
         return mean(self.errors[figure])
 
 
+def _seeds(count: int) -> range:
+    """Far from those on which thresholds were chosen."""
+    return range(101, 101 + count)
+
+
 def measured() -> Iterator[Row]:
-    talks = [conversation(seed, "en" if seed % 2 else "ru") for seed in range(1, SPEAKS + 1)]
-    machines = [calls.voicemail(seed, "en" if seed % 3 else "ru") for seed in range(1, MACHINES + 1)]
-    people = [calls.patient_person(seed, language) for seed in (1, 2) for language in ("en", "ru")]
-    faxes = [calls.fax(seed, calling=seed % 2 == 0) for seed in range(1, 5)]
-    rude = [calls.interrupting_operator(seed, "en" if seed % 2 else "ru") for seed in range(1, 5)]
-    silent = [calls.silent_operator(seed, "en" if seed % 2 else "ru") for seed in range(1, 5)]
+    talks = [conversation(seed, "en" if seed % 2 else "ru") for seed in _seeds(SPEAKS)]
+    machines = [calls.voicemail(seed, "en" if seed % 3 else "ru") for seed in _seeds(MACHINES)]
+    people = [calls.patient_person(seed, language) for seed in _seeds(2) for language in ("en", "ru")]
+    faxes = [calls.fax(seed, calling=seed % 2 == 0) for seed in _seeds(4)]
+    rude = [calls.interrupting_operator(seed, "en" if seed % 2 else "ru") for seed in _seeds(4)]
+    silent = [calls.silent_operator(seed, "en" if seed % 2 else "ru") for seed in _seeds(4)]
     for noise, snr_db in CONDITIONS:
         row = Row(f"{noise} {snr_db:.0f} dB" if noise else "no noise")
         for seed, call in enumerate(talks):
