@@ -37,7 +37,7 @@ class Next:
 
 
 def next_contact(*, operator: User, shift: Shift) -> Next:
-    """Raises what `calls.services.take_next` raises, and ConflictError where a test call is over."""
+    """Raises what `calls.services.take_next` raises."""
     campaign = shift.campaign
     if campaign is None or campaign.kind == CampaignKind.REAL:
         return _of_real_campaign(operator, shift)
@@ -50,7 +50,10 @@ def next_contact(*, operator: User, shift: Shift) -> Next:
         case CampaignKind.TUTORIAL:
             scenario = next(iter(scenarios_for(campaign.language, Use.TUTORIAL)), None)
         case _:
-            scenario = scenario_of(fitness.open_test(operator).scenario)
+            try:
+                scenario = scenario_of(fitness.open_test(operator).scenario)
+            except ConflictError as over:
+                return Next(None, over.sentence)
     if scenario is None:
         return Next(None, NOBODY)
     dialing.require_fit(operator, campaign)

@@ -83,7 +83,7 @@ def test_an_invited_operator_passes_the_test_call_and_may_work(
         choose_outcome(operator, exchange)
         operator.press("Control+Enter")
         wait_for(lambda: exchange.rows("SELECT 1 FROM quality_fitnesstest WHERE state = 'to_decide'"), "the score")
-        operator.sees("#note", "the result")
+        operator.sees("#note", "This test call is over.")
         test = exchange.row("SELECT id, proposed FROM quality_fitnesstest")
         call = exchange.row("SELECT score, outcome_right, spoken FROM quality_robotcall")
         assert call["outcome_right"]
