@@ -123,3 +123,13 @@ def test_sixteen_ends_of_one_shift_count_its_time_once(database: str) -> None:
         results = together(16, lambda _n: services.end_shift(operator=talk.operator))
         assert len(failures(results)) == 15
         assert seen(talk).worked_ms == 240_000
+
+
+def test_eight_operators_of_one_campaign_end_their_calls_at_once(database: str) -> None:
+    with time_machine.travel(TEN, tick=False):
+        campaign = a_running_campaign(8, min_talk_s=10)
+        talks = [a_conversation(campaign=campaign) for _n in range(8)]
+        results = together(8, lambda n: talks[n].wrap_up())
+        assert failures(results) == []
+        assert seen(talks[0]) == Evidence(8, 8, 0, 8 * 30_000, 0)
+        assert CampaignHour.objects.count() == 1

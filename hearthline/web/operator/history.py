@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import uuid
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
+from django.conf import settings
 from django.db.models import Prefetch, Q
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
@@ -15,6 +16,7 @@ from django.views.decorators.http import require_GET
 
 from hearthline.calls.models import Attempt, Recording
 from hearthline.ledger.models import Transfer, TransferState
+from hearthline.lib import clock
 from hearthline.lib.ids import derived_id
 from hearthline.people.gates import for_roles
 from hearthline.people.models import Role, User
@@ -30,6 +32,7 @@ class Call:
     recording: Recording | None
     in_review_until: datetime | None
     available: bool  # its pay has left the review
+    undecided: bool  # its pay was stopped while it was in review: somebody decides about it
 
 
 @for_roles(Role.OPERATOR)
@@ -62,12 +65,15 @@ def _page(operator: User, before: str) -> tuple[list[Attempt], str]:
 
 def _calls(operator: User, rows: list[Attempt]) -> list[Call]:
     zone = ZoneInfo(operator.timezone)
+    left_review = clock.now() - timedelta(hours=settings.HEARTHLINE.review_window_hours)
     holds = {row.pk: _transfer_of(row) for row in rows if row.earned_minor}
     transfers = Transfer.objects.in_bulk([id for id in holds.values() if id is not None])
     calls = []
     for row in rows:
         transfer = transfers.get(holds[row.pk]) if row.pk in holds else None
         heard: list[Recording] = getattr(row, "heard", [])
+        posted = transfer is not None and transfer.state == TransferState.POSTED and transfer.matures_at is None
+        over = bool(posted and transfer and transfer.settled_at and transfer.settled_at <= left_review)
         calls.append(
             Call(
                 attempt=row,
@@ -75,7 +81,8 @@ def _calls(operator: User, rows: list[Attempt]) -> list[Call]:
                 name=row.contact.name if row.campaign.show_name else "",
                 recording=heard[0] if heard else None,
                 in_review_until=transfer.matures_at if transfer else None,
-                available=bool(transfer and transfer.matures_at is None and transfer.state == TransferState.POSTED),
+                available=over,
+                undecided=posted and not over,
             )
         )
     return calls
