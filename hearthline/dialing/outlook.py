@@ -19,7 +19,7 @@ from django.db import connection
 from hearthline.campaigns.models import Campaign, Contact, Priority
 from hearthline.dialing.rules import Window, next_opening, open_zones
 
-COUNTED_TO = 1000
+COUNTED_TO = 500
 
 _WAITING = "state IN ('fresh', 'retry')"  # written out, so that the planner may use the partial index
 
@@ -100,16 +100,23 @@ def _counts(
         return {}
     kinds = ("::uuid", "::varchar", "::timestamptz") if connection.vendor == "postgresql" else ("", "", "")
     places = ", ".join(["({})".format(", ".join(f"%s{kind}" for kind in kinds))] * len(asked))
-    counts = ", ".join(_count(level, due) for due in ("%s" + kinds[2], "asked.closes") for level in Priority)
-    statement = f"WITH asked(campaign, zone, closes) AS (VALUES {places}) SELECT campaign, zone, {counts} FROM asked"  # noqa: S608
+    due = ", ".join(f"{_count(level, f'%s{kinds[2]}')} AS due_{level.value}" for level in Priority)
+    today = ", ".join(
+        f"CASE WHEN due_{level.value} >= {COUNTED_TO} THEN due_{level.value} ELSE {_count(level, 'asked.closes')} END"
+        for level in Priority
+    )
+    statement = f"""
+WITH given(campaign, zone, closes) AS (VALUES {places}),
+asked AS MATERIALIZED (SELECT campaign, zone, closes, {due} FROM given AS asked)
+SELECT campaign, zone, {", ".join(f"due_{level.value}" for level in Priority)}, {today} FROM asked"""  # noqa: S608 - as above
     values: list[Any] = []
     for (id, zone), closes in asked.items():
         values += [_written(id), zone, _moment(closes)]
     found = {}
     levels = len(Priority)
     for id, zone, *numbers in _rows(statement, values + [_moment(now)] * levels):
-        due, today = sum(numbers[:levels]), sum(numbers[levels:])
-        found[_read(id), str(zone)] = (due, today, any(number >= COUNTED_TO for number in numbers))
+        counted = sum(numbers[:levels]), sum(numbers[levels:])
+        found[_read(id), str(zone)] = (*counted, any(number >= COUNTED_TO for number in numbers))
     return found
 
 

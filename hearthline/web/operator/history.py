@@ -21,7 +21,12 @@ from hearthline.lib.ids import derived_id
 from hearthline.people.gates import for_roles
 from hearthline.people.models import Role, User
 
-CALLS_A_PAGE = 50
+CALLS_A_PAGE = 30
+_READ = (
+    "dialled_at", "talk_ms", "auto_outcome", "notes", "payable", "not_payable_reason", "earned_minor", "wrapped_up_at",
+    "campaign__name", "campaign__show_name", "campaign__currency", "contact__name", "disposition__title", "disposition__kind",
+    "assignment__hold", "operator_id",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +58,7 @@ def _page(operator: User, before: str) -> tuple[list[Attempt], str]:
     complete = Recording.objects.filter(duration_ms__isnull=False).order_by("started_at")
     rows: list[Attempt] = [
         *found.select_related("campaign", "contact", "disposition", "assignment")
+        .only(*_READ)
         .prefetch_related(Prefetch("recordings", complete, to_attr="heard"))
         .order_by("-dialled_at", "-pk")[: CALLS_A_PAGE + 1]
     ]

@@ -27,6 +27,7 @@ from hearthline.web.operator.page_state import page_state
 from hearthline.web.operator.promised import promised_by
 from hearthline.web.operator.texts import TEXTS
 
+CARDS_SHOWN = 18  # those that bring most; the rest by a link
 COMMANDS = (
     "state", "next", "change_campaign", "skip", "renew", "break", "end", "draft", "wrap_up", "add_contact", "shortcuts",
     "open_line", "open_phone_line", "close_line", "mute_line", "dial", "hang_up", "hold", "record", "digits", "transfer",
@@ -38,8 +39,11 @@ COMMANDS = (
 @require_GET
 def choose(request: HttpRequest) -> HttpResponse:
     assert isinstance(request.user, User)
+    cards = cards_for(request.user)
+    shown = cards if request.GET.get("all") else cards[:CARDS_SHOWN]
     context = {
-        "cards": cards_for(request.user),
+        "cards": shown,
+        "further": len(cards) - len(shown),
         "shift": Shift.objects.select_related("campaign").filter(operator=request.user, ended_at=None).first(),
         "promises": promised_by(request.user),
         "grace_minutes": settings.HEARTHLINE.promise_grace_min,
