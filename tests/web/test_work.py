@@ -19,10 +19,14 @@ from hearthline.calls import services
 from hearthline.calls.models import CampaignHour, CampaignRating, Shift
 from hearthline.campaigns.models import Campaign, Contact, ContactState
 from hearthline.dialing.models import Assignment, AssignmentState
+from hearthline.ledger import services as ledger
+from hearthline.ledger.ringing import pay_ringing
 from hearthline.lib import clock
+from hearthline.lib.ids import new_id
+from hearthline.lib.money import Money
 from hearthline.people.models import User
 from hearthline.web.operator.cards import cards_for
-from tests.campaigns.worlds import a_campaign, a_running_campaign, add_numbers, an_operator
+from tests.campaigns.worlds import a_campaign, a_running_campaign, add_numbers, an_operator, an_organisation, an_owner
 
 MOST_QUERIES = 10
 AsPerson = Callable[[User], Client]
@@ -262,3 +266,41 @@ class TestPromises:
         assert "Anna promised this person a call" in html
         assert "Petrova" not in html
         assert Assignment.objects.filter(state=AssignmentState.ACTIVE).count() == 1
+
+
+class TestRingPay:
+    FORM = {
+        "price": "12", "window_start": "00:00", "window_end": "23:59", "window_days": ["1", "2", "3", "4", "5", "6", "7"],
+        "max_attempts": "3",
+    }  # fmt: skip
+
+    def test_the_customer_sets_it_within_the_price_and_sees_what_it_costs(self, as_person: AsPerson) -> None:
+        organisation = an_organisation()
+        campaign = a_campaign(organisation)
+        client = as_person(an_owner(organisation))
+        url = reverse("customer:price", args=[campaign.pk])
+        refused = client.post(url, {**self.FORM, "ring_pay": "90"}, headers={"hx-request": "true"}).content.decode()
+        assert "more than a conversation costs" in refused
+        assert Campaign.objects.get().ring_pay_minor == 0
+        kept = client.post(url, {**self.FORM, "ring_pay": "1.50"}, headers={"hx-request": "true"}).content.decode()
+        assert Campaign.objects.get().ring_pay_minor == 150
+        assert "of unanswered ringing for each" in kept
+
+    def test_it_is_on_the_card_in_the_hour_and_on_the_balance(self, as_person: AsPerson) -> None:
+        operator, organisation = an_operator(), an_organisation()
+        experienced(a_running_campaign(3, organisation), conversations=20)
+        CampaignHour.objects.update(unpaid_ring_ms=100 * 15_000)
+        bare = cards_for(operator)[0].hourly.minor
+        Campaign.objects.update(ring_pay_minor=150)
+        assert cards_for(operator)[0].hourly.minor == bare + 40 * 15 * 150 // 60
+        page = as_person(operator).get(reverse("operator:choose")).content.decode()
+        assert "1.50" in page
+        hold = new_id()
+        ledger.hold_conversation(
+            id=hold, organisation=organisation.pk, operator=operator.pk, price=Money(1200, "RUB"),
+            reference=f"assignment:{hold}",
+        )  # fmt: skip
+        pay_ringing(hold=hold, amount=Money(100, "RUB"))
+        balance = as_person(an_owner(organisation)).get(reverse("customer:balance")).content.decode()
+        assert "unanswered ringing" in balance
+        assert "−1.00" in balance
