@@ -19,7 +19,8 @@ from django.utils.translation import gettext_lazy as _
 from hearthline.lib import clock
 from hearthline.lib.errors import ConflictError, NotFoundError
 from hearthline.people.models import User
-from hearthline.quality.models import CampaignCheck, Dispute, QueueClaim, Report
+from hearthline.quality.fitness import tests_to_decide
+from hearthline.quality.models import CampaignCheck, Dispute, FitnessTest, QueueClaim, Report
 from hearthline.quality.models_moderation import CheckState, DisputeState
 
 CLAIMED_FOR = timedelta(minutes=15)
@@ -65,18 +66,29 @@ def _checks(state: CheckState) -> Callable[[User], Iterator[Item]]:
     return found
 
 
+def _tests(moderator: User) -> Iterator[Item]:
+    """Somebody waits for their first work."""
+    rows = tests_to_decide().exclude(operator=moderator).filter(attempt__isnull=False, submitted_at__isnull=False)
+    for id, at in rows.values_list("pk", "submitted_at")[:LOOKED_AT]:
+        if at is not None:
+            yield Item("test", id, at)
+
+
 def _reports(moderator: User) -> Iterator[Item]:
     rows = Report.objects.filter(closed_at=None).exclude(Q(told_by=moderator) | Q(operator=moderator))
     for id, at in rows.order_by("opened_at").values_list("pk", "opened_at")[:LOOKED_AT]:
         yield Item("report", id, at)
 
 
-def _count(rows: QuerySet[Dispute] | QuerySet[CampaignCheck] | QuerySet[Report]) -> Callable[[], int]:
+def _count(
+    rows: QuerySet[Dispute] | QuerySet[CampaignCheck] | QuerySet[Report] | QuerySet[FitnessTest],
+) -> Callable[[], int]:
     return lambda: rows.all().count()
 
 
 KINDS: dict[str, Kind] = {
     "dispute": Kind(_("appeals"), _disputes, _count(Dispute.objects.filter(state=DisputeState.OPEN))),
+    "test": Kind(_("test calls"), _tests, lambda: tests_to_decide().count()),
     "campaign": Kind(
         _("campaigns that wait"),
         _checks(CheckState.WAITING),

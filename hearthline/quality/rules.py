@@ -20,7 +20,7 @@ from hearthline.calls.models import Attempt, OwnPhone
 from hearthline.campaigns.models import Campaign, CampaignState
 from hearthline.people import audit
 from hearthline.people.models import AuditEntry, Membership, MembershipLevel
-from hearthline.quality.models import CallRating
+from hearthline.quality.models import AnalysisState, CallAnalysis, CallRating
 from hearthline.quality.models_moderation import ReportKind
 from hearthline.quality.reports import Finding, open_found
 
@@ -40,6 +40,9 @@ SAME_NUMBER_CAMPAIGNS = 3  # one operator, one number, paid in so many campaigns
 REJECTIONS = 5  # in a month, before a customer's habits are looked at
 REJECTED_SHARE = 0.15
 OVERTURNED_SHARE = 0.5
+DOUBTFUL = frozenset({"machine", "fax", "one_way_audio", "silent_operator", "short"})  # in a call that was paid
+HABITS = frozenset({"interrupting", "clipped", "noisy", "idle"})
+HABIT_SHARE = 0.3  # of the answered calls
 
 
 @dataclass(slots=True)
@@ -265,10 +268,45 @@ def of_customers(now: datetime) -> Iterator[Finding]:
             )
 
 
+def of_recordings(now: datetime) -> Iterator[Finding]:
+    """What the analysis of recordings found. What makes a paid conversation doubtful is reported by the call; what is a habit, by the
+    operator, when it is in so many of their calls."""
+    rows = CallAnalysis.objects.filter(
+        state=AnalysisState.DONE, suspicion_count__gt=0, changed_at__gt=now - WINDOW
+    ).order_by("-changed_at")
+    habits: dict[tuple[uuid.UUID, str], list[uuid.UUID]] = defaultdict(list)
+    for codes, attempt, operator, campaign, payable in rows.values_list(
+        "suspicions",
+        "recording__attempt_id",
+        "recording__attempt__operator_id",
+        "recording__attempt__campaign_id",
+        "recording__attempt__payable",
+    )[:CALLS]:
+        for code in codes:
+            if code in DOUBTFUL and payable:
+                key = f"suspicious_call:{attempt}"
+                yield Finding(
+                    ReportKind.SUSPICIOUS_CALL, key, {"code": code}, [attempt], operator=operator, campaign=campaign,
+                    attempt=attempt,
+                )  # fmt: skip
+            elif code in HABITS:
+                habits[operator, code].append(attempt)
+    for (operator, code), calls in habits.items():
+        answered = Attempt.objects.filter(
+            operator=operator, dialled_at__gt=now - WINDOW, answered_at__isnull=False
+        ).count()
+        if len(calls) >= LEAST_CALLS and len(calls) >= HABIT_SHARE * answered:
+            figures: dict[str, int | float | str] = {"code": code, "calls": len(calls), "answered": answered}
+            yield Finding(
+                ReportKind.SUSPICIOUS_CALL, f"suspicious_call:{code}:{operator}", figures, calls, operator=operator
+            )
+
+
 RULES: tuple[Callable[[datetime], Iterator[Finding]], ...] = (
     of_calls,
     of_duplicates,
     of_same_numbers,
     of_self_dealing,
     of_customers,
+    of_recordings,
 )

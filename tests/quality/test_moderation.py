@@ -17,7 +17,7 @@ from hearthline.lib import clock
 from hearthline.lib.errors import ConflictError, InvalidInputError, NotAllowedError
 from hearthline.people.models import AuditEntry, Role, User
 from hearthline.quality import approval, disputes, queue, ratings, reports, reviews, rules
-from hearthline.quality.models import CallRating, CampaignCheck, Dispute, Report, Review
+from hearthline.quality.models import CallAnalysis, CallRating, CampaignCheck, Dispute, Report, Review
 from tests.calls.worlds import Conversation, a_conversation
 from tests.campaigns.worlds import a_running_campaign, an_operator, an_owner
 
@@ -294,6 +294,26 @@ class TestReports:
         type(conversation.attempt.contact).objects.filter(pk=conversation.attempt.contact_id).update(entered_by=friend)
         rules.look(clock.now())
         assert Report.objects.get(kind="self_dealing").operator == conversation.operator
+
+    def test_a_paid_call_with_a_machine_and_an_operators_habit(self) -> None:
+        campaign, operator = a_running_campaign(8, min_talk_s=10), an_operator()
+        for number in range(5):
+            conversation = a_paid_conversation(campaign=campaign, operator=operator, talk_s=60)
+            operator.shifts.update(ended_at=clock.now())
+            recording = Recording.objects.create(
+                attempt=conversation.attempt, path=f"{number}.wav", started_at=clock.now(), duration_ms=60_000, size=1
+            )
+            codes = ["interrupting"] if number else ["interrupting", "machine"]
+            CallAnalysis.objects.create(
+                recording=recording, state="done", changed_at=clock.now(), suspicions=codes, suspicion_count=len(codes)
+            )
+        rules.look(clock.now())
+        found = Report.objects.filter(kind="suspicious_call")
+        assert {report.evidence["figures"]["code"] for report in found} == {"machine", "interrupting"}
+        machine = found.get(attempt__isnull=False)
+        assert machine.attempt is not None
+        assert machine.evidence["calls"] == [str(machine.attempt.pk)]
+        assert found.get(attempt=None).evidence["figures"] == {"code": "interrupting", "calls": 5, "answered": 5}
 
 
 class TestApproval:

@@ -83,7 +83,9 @@ def report(request: HttpRequest, id: uuid.UUID) -> HttpResponse:
 
 def calls_with_recordings(ids: Sequence[uuid.UUID]) -> list[Attempt]:
     """These calls, the latest first, each with its complete recordings in `heard`. Raises NotFoundError when none is there."""
-    complete = Prefetch("recordings", Recording.objects.filter(duration_ms__isnull=False), to_attr="heard")
+    complete = Prefetch(
+        "recordings", Recording.objects.filter(duration_ms__isnull=False).select_related("analysis"), to_attr="heard"
+    )
     rows = Attempt.objects.filter(pk__in=ids).select_related(
         "campaign__organisation", "operator", "disposition", "contact"
     )

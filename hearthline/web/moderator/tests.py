@@ -17,6 +17,7 @@ from hearthline.people.models import Role, User
 from hearthline.quality import fitness
 from hearthline.quality.models import FitnessTest, TestState
 from hearthline.quality.scenarios.library import scenario_of
+from hearthline.web.moderator.queue import go_on
 from hearthline.web.practice_words import field_titles, outcome_word, reasons_of, talk_of
 
 
@@ -70,7 +71,7 @@ def decide(request: HttpRequest, id: uuid.UUID) -> HttpResponse:
     except ExchangeError as refusal:
         return _page(request, test, str(refusal.sentence), comment, refusal.status)
     messages.success(request, _("Decided. The operator sees it at once."))
-    return redirect("moderator:test", id=test.pk)
+    return go_on(request, f"test:{test.pk}")
 
 
 @require_POST

@@ -9,6 +9,7 @@ from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
 from hearthline.lib.money import Money
+from hearthline.quality.analysis.words import suspicion
 from hearthline.quality.approval import FINDINGS
 from hearthline.quality.models import CampaignCheck, Report
 from hearthline.quality.models_moderation import ReportKind
@@ -51,7 +52,10 @@ def report_sentence(report: Report) -> str:
                 % figures
             )
         case ReportKind.SUSPICIOUS_CALL:
-            return _("The analysis of the recording found: %(what)s.") % {"what": figures.get("what", "")}
+            found = suspicion(str(figures.get("code", "")), {})
+            if "calls" not in figures:
+                return found
+            return _("In %(calls)s of %(answered)s answered calls within a week: %(what)s") % {**figures, "what": found}
     return report.words
 
 

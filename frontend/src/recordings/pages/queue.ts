@@ -34,11 +34,12 @@ document.addEventListener("keydown", (event) => {
   }
   if (!single || typing(event.target) || event.ctrlKey || event.altKey || event.metaKey) return;
   const digit = /^Digit([1-9])$/.exec(event.code)?.[1];
-  const choice = digit && document.querySelector<HTMLInputElement>(`input[data-digit="${digit}"]`);
+  const choice = digit && document.querySelector<HTMLElement>(`[data-digit="${digit}"]`);
   if (choice) {
-    choice.checked = true;
-    choice.focus();
     event.preventDefault();
+    choice.focus();
+    if (choice instanceof HTMLInputElement) choice.checked = true;
+    else choice.click();
     return;
   }
   const act = keys[event.code];
