@@ -42,22 +42,26 @@ def attempt_for_staff(user: Person, id: Id) -> Attempt:
 
 
 def recording_for_listener(user: Person, id: Id) -> Recording:
-    """A complete recording, for owners of the campaign's organisation, moderators and admins, and for the operator whose own
-    call it is."""
-    rows = Recording.objects.select_related("attempt").filter(pk=_uuid(id), duration_ms__isnull=False)
+    """A complete recording, for whoever keeps it, and for the operator whose own call it is."""
     person = _active(user)
-    if person.role == Role.OPERATOR:
-        rows = rows.filter(attempt__operator=person)
-    elif person.role not in _STAFF:
-        rows = rows.filter(
+    if person.role != Role.OPERATOR:
+        return recording_for_keeper(person, id)
+    return _recording(Recording.objects.filter(attempt__operator=person), id)
+
+
+def recording_for_keeper(user: Person, id: Id) -> Recording:
+    """A complete recording, for those who may share and delete it: owners of the campaign's organisation, moderators, admins."""
+    person = _active(user)
+    if person.role in _STAFF:
+        return _recording(Recording.objects.all(), id)
+    return _recording(
+        Recording.objects.filter(
             attempt__contact__scenario="",
             attempt__campaign__organisation__memberships__user=person,
             attempt__campaign__organisation__memberships__level=MembershipLevel.OWNER,
-        )
-    recording = rows.first()
-    if recording is None:
-        raise NotFoundError(_("There is no such recording, or it is not yours to hear."))
-    return recording
+        ),
+        id,
+    )
 
 
 def handover_for_manager(user: Person, id: Id) -> HandOver:
@@ -92,6 +96,13 @@ def _attempt(rows: QuerySet[Attempt], id: Id) -> Attempt:
     if attempt is None:
         raise _nothing()
     return attempt
+
+
+def _recording(rows: QuerySet[Recording], id: Id) -> Recording:
+    recording = rows.select_related("attempt").filter(pk=_uuid(id), duration_ms__isnull=False).first()
+    if recording is None:
+        raise NotFoundError(_("There is no such recording, or it is not yours to hear."))
+    return recording
 
 
 def _handover(rows: QuerySet[HandOver], id: Id) -> HandOver:

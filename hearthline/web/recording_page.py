@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
-from hearthline.calls.gates import recording_for_listener
+from hearthline.calls.gates import recording_for_keeper
 from hearthline.calls.models import Deletion, Recording
 from hearthline.campaigns.recording_links import make_link
 from hearthline.lib import clock
@@ -37,7 +37,7 @@ _TRAIL = (
 @never_cache
 @require_safe
 def page(request: HttpRequest, id: uuid.UUID) -> HttpResponse:
-    return _page(request, recording_for_listener(request.user, id))
+    return _page(request, recording_for_keeper(request.user, id))
 
 
 @login_required
@@ -45,7 +45,7 @@ def page(request: HttpRequest, id: uuid.UUID) -> HttpResponse:
 @require_POST
 def link(request: HttpRequest, id: uuid.UUID) -> HttpResponse:
     """Make a link and show it: it is nowhere kept."""
-    recording = recording_for_listener(request.user, id)
+    recording = recording_for_keeper(request.user, id)
     assert isinstance(request.user, User)
     if recording.deleted_at is not None:
         raise NotFoundError(GONE)
@@ -58,7 +58,7 @@ def link(request: HttpRequest, id: uuid.UUID) -> HttpResponse:
 @login_required
 @require_POST
 def delete(request: HttpRequest, id: uuid.UUID) -> HttpResponse:
-    recording = recording_for_listener(request.user, id)
+    recording = recording_for_keeper(request.user, id)
     assert isinstance(request.user, User)
     staff = request.user.role in (Role.MODERATOR, Role.ADMIN)
     delete_recording(

@@ -9,7 +9,7 @@ from django.urls import path
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
-from hearthline.calls.gates import recording_for_listener
+from hearthline.calls.gates import recording_for_keeper
 from hearthline.calls.models import Recording
 from hearthline.campaigns.recording_links import RecordingLink, read_link
 from hearthline.lib import clock
@@ -56,7 +56,7 @@ def _opened(token: str) -> tuple[RecordingLink, Recording]:
     )
     if maker is None or id is None:
         raise NotFoundError(GONE)
-    return link, recording_for_listener(maker, id)
+    return link, recording_for_keeper(maker, id)
 
 
 def _note(tag: audit.Tag, link: RecordingLink, recording: Recording, request: HttpRequest) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from django.conf import settings
 from django.test import Client
+from django.utils import translation
 
 from hearthline.calls.models import Attempt, Recording
 from hearthline.lib import clock
@@ -22,6 +23,12 @@ from tests.web.world import World, a_world
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(settings.HEARTHLINE, "data", tmp_path)
     return tmp_path / "recordings"
+
+
+@pytest.fixture(autouse=True)
+def _in_english() -> Iterator[None]:
+    with translation.override("en"):
+        yield
 
 
 @pytest.fixture

@@ -18,6 +18,7 @@ from hearthline.calls.announcements import call_audiences
 from hearthline.calls.gates import attempt_for_owner, recording_for_listener
 from hearthline.calls.models import Attempt, Node, Recording, Trunk
 from hearthline.calls.selectors import live_calls
+from hearthline.calls.services import begin_shift
 from hearthline.calls.settlement import record_telephone
 from hearthline.campaigns import tally
 from hearthline.campaigns.models import Campaign, CampaignKind, Contact, DoNotCall
@@ -112,7 +113,7 @@ def test_it_is_scored_blind_and_a_promise_to_a_robot_binds_nobody() -> None:
     assert outcome.retry_at is None
     client = Client()
     client.force_login(talk.operator)
-    assert client.get(reverse("operator:feedback", args=[talk.attempt.pk])).status_code == 404
+    assert client.get(reverse("operator:practice_call", args=[talk.attempt.pk])).status_code == 404
 
 
 def test_do_not_call_of_a_robot_lists_nobody() -> None:
@@ -126,11 +127,12 @@ def test_a_campaign_without_contacts_stays_empty_and_the_lot_may_fall_otherwise(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     operator, campaign = an_operator(), a_running_campaign(1)
+    shift = begin_shift(operator=operator, campaign=campaign)
     Contact.objects.filter(campaign=campaign).update(state="done")
-    assert next_contact(operator=operator, campaign=campaign).assignment is None
+    assert next_contact(operator=operator, shift=shift).assignment is None
     Contact.objects.filter(campaign=campaign).update(state="fresh")
     monkeypatch.setattr(settings.HEARTHLINE, "golden_percent", 0.0)
-    given = next_contact(operator=operator, campaign=campaign).assignment
+    given = next_contact(operator=operator, shift=shift).assignment
     assert given is not None
     assert given.contact.scenario == ""
 

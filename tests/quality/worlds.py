@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from hearthline.calls.services import open_shift
 from hearthline.campaigns.models import Campaign
 from hearthline.dialing.models import Assignment
 from hearthline.lib import clock
@@ -20,7 +21,9 @@ def a_moderator() -> User:
 
 
 def claim(operator: User, campaign: Campaign) -> Assignment | None:
-    return next_contact(operator=operator, campaign=campaign).assignment
+    shift = open_shift(operator)
+    assert shift.campaign == campaign
+    return next_contact(operator=operator, shift=shift).assignment
 
 
 def a_talk(operator: User, campaign: Campaign, **changes: Any) -> Conversation:
