@@ -15,6 +15,7 @@ from hearthline.doctor.finding import Finding, State
 from hearthline.ledger.models import TariffRow
 from hearthline.lib.addresses import is_loopback
 from hearthline.people.models import Role, User
+from hearthline.quality.recordings.object_storage import StorageError, required_bucket, try_out
 from hearthline.switch.port import Switch, SwitchError
 
 
@@ -54,6 +55,19 @@ def look_at_data(configuration: Configuration) -> Iterator[Finding]:
             "Messages (invitations, links for managers) are written to the data folder, not sent.",
             'Set HEARTHLINE_EMAIL_URL="smtp://user:password@host:587"',
         )
+
+
+def look_at_storage(configuration: Configuration) -> Iterator[Finding]:
+    """The bucket for recordings, when one is to be used: an object is written, read and deleted."""
+    if configuration.recordings_store != "s3":
+        return
+    try:
+        try_out(required_bucket())
+    except (StorageError, OSError) as error:
+        remedy = "Recordings wait in the data folder. Look at the HEARTHLINE_S3_ settings, then: hearthline recordings check-storage"
+        yield Finding("recordings", State.MISSING, f"The bucket does not do what it should: {error}", remedy)
+    else:
+        yield Finding("recordings", State.GOOD, "The bucket takes, gives back and deletes.")
 
 
 async def look_at_trunks(configuration: Configuration, switch: Switch, rows: Sequence[Trunk]) -> list[Finding]:

@@ -10,7 +10,7 @@ from hearthline.callcontrol.switch_choice import trial_switch
 from hearthline.callcontrol.trunks import as_port
 from hearthline.calls.models import Trunk
 from hearthline.configuration import Configuration
-from hearthline.doctor.exchange import look_at_data, look_at_database, look_at_trunks
+from hearthline.doctor.exchange import look_at_data, look_at_database, look_at_storage, look_at_trunks
 from hearthline.doctor.finding import Finding, State
 from hearthline.doctor.machine import look_at_machine
 from hearthline.doctor.trial import trial_call
@@ -36,6 +36,7 @@ def examine(configuration: Configuration, *, call: str, trunk: str, country: str
                 say(line)
 
     tell(look_at_machine(configuration))
+    tell(look_at_storage(configuration))
     database = look_at_database()
     tell([database])
     if database.state is State.GOOD:

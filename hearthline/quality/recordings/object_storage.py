@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import http.client
+import secrets
 import ssl
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -141,6 +142,16 @@ def required_bucket() -> Bucket:
     if bucket is None:
         raise StorageError("no bucket is set up: HEARTHLINE_S3_ENDPOINT and HEARTHLINE_S3_BUCKET say where it is")
     return bucket
+
+
+def try_out(bucket: Bucket) -> None:
+    """Write an object, read it back, delete it. Raises StorageError."""
+    content, key = secrets.token_bytes(1000), key_of(f"check-{secrets.token_hex(8)}")
+    bucket.put(key, content, "application/octet-stream")
+    same = bucket.get(key) == content
+    bucket.delete(key)
+    if not same:
+        raise StorageError("it gave back something else than it was given")
 
 
 def key_of(path: str) -> str:
