@@ -196,7 +196,9 @@ def settle(recording: Recording) -> None:
         if path != kept and path.exists():
             path.unlink()
             synchronise(path.parent)
-    Recording.objects.filter(pk=recording.pk, stage=RecordingStage.PACKED).update(stage=RecordingStage.KEPT, tries=0)
+    Recording.objects.filter(pk=recording.pk, stage=RecordingStage.PACKED).update(
+        stage=RecordingStage.KEPT, tries=0, due_at=clock.now()
+    )  # from now on a deletion need not wait for the lease
 
 
 def _upload(recording: Recording) -> None:

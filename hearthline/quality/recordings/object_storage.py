@@ -1,6 +1,6 @@
-"""An S3-compatible bucket: put, get a range, look, delete; requests signed by AWS Signature Version 4.
+"""An S3-compatible bucket: put, get a range, delete; requests signed by AWS Signature Version 4.
 
-Four requests are all that recordings need, so they are made here on the standard library's HTTP client rather than by an SDK
+Three requests are all that recordings need, so they are made here on the standard library's HTTP client rather than by an SDK
 of fifteen megabytes (ADR 18). Addresses are path-style (endpoint/bucket/key), which every S3-compatible server takes.
 """
 
@@ -52,11 +52,6 @@ class Bucket:
         """Store an object; an object of that key is replaced. StorageError."""
         with self._answer("PUT", key, body=content, headers={"content-type": content_type}):
             return
-
-    def size_of(self, key: str) -> int:
-        """Bytes of an object. MissingObjectError, StorageError."""
-        with self._answer("HEAD", key) as answer:
-            return int(answer.headers.get("content-length", "0"))
 
     @contextmanager
     def open(self, key: str, first: int = 0, last: int | None = None) -> Iterator[Iterator[bytes]]:

@@ -55,7 +55,7 @@ class Content:
 
 
 def content_of(recording: Recording) -> Content:
-    """Raises NotFoundError when no copy is left, or it was deleted; UnavailableError when the bucket does not answer."""
+    """Raises NotFoundError when no copy is left here, or it was deleted. Whether the bucket has it is seen when it is opened."""
     if recording.deleted_at is not None:
         raise NotFoundError(GONE)
     path = local_file(recording)
@@ -64,14 +64,7 @@ def content_of(recording: Recording) -> Content:
         return Content(size, suffix, _etag(recording, suffix, size), path)
     if recording.place != RecordingPlace.BUCKET:
         raise NotFoundError(GONE)
-    key = key_of(recording.path)
-    try:
-        size = required_bucket().size_of(key)
-    except MissingObjectError as error:
-        raise NotFoundError(GONE) from error
-    except StorageError as error:
-        raise UnavailableError(AWAY) from error
-    return Content(size, OPUS, _etag(recording, OPUS, size), None, key)
+    return Content(recording.size, OPUS, _etag(recording, OPUS, recording.size), None, key_of(recording.path))
 
 
 def outline_of(recording: Recording) -> list[list[float]]:
