@@ -47,6 +47,8 @@ export function showRecording(recording: CallRecording | undefined, now: number)
   const words = byId("recording-words");
   if (words.textContent !== text) words.textContent = text;
   const label = byId("record-label");
-  const does = say(state === "paused" ? "record_resume" : state === "waiting" ? "record_begin" : "record_pause");
+  const does = say(
+    state === "paused" ? "record_resume" : state === "waiting" && consent === "read" ? "record_begin" : "record_pause",
+  );
   if (label.textContent !== does) label.textContent = does;
 }
