@@ -19,11 +19,13 @@ import pytest
 import pytest_asyncio
 from django.conf import settings
 
+from hearthline.callcontrol.consent import consent_sound
 from hearthline.callcontrol.database import Database
 from hearthline.callcontrol.run import run_call_control
 from hearthline.calls import commands as cmd
 from hearthline.calls import services
 from hearthline.calls.models import Attempt, Trunk
+from hearthline.campaigns.models import Campaign
 from hearthline.ledger import check
 from hearthline.realtime.bus import Event
 from hearthline.realtime.configured import bus
@@ -32,12 +34,15 @@ from tests.callcontrol.engines import ENGINES, Engine
 from tests.callcontrol.exchange import Exchange, answers
 
 PATIENCE_S = 30.0
-OPERATOR_HZ, MANAGER_HZ = 523, 659
+OPERATOR_HZ, MANAGER_HZ, ANNOUNCED_HZ = 523, 659, 880
+
+
+def second_of(frequency: int) -> bytes:
+    return array("h", (int(9000 * math.sin(2 * math.pi * frequency * n / 8000)) for n in range(8000))).tobytes()
 
 
 def tone(frequency: int) -> Loop:
-    samples = array("h", (int(9000 * math.sin(2 * math.pi * frequency * n / 8000)) for n in range(8000)))
-    return Loop(samples.tobytes())
+    return Loop(second_of(frequency))
 
 
 CLEAR = (
@@ -275,6 +280,48 @@ async def test_dial_talk_brief_hand_over_and_settle(node: Node) -> None:
     manager.vanish()
 
 
+async def test_an_announcement_is_heard_before_the_recording_and_a_pause_is_silent_in_it(node: Node) -> None:
+    world = node.world
+    rules = {"consent": "played", "consent_text": "This call is recorded.", "language": "en"}
+    await node.db(Campaign.objects.filter(pk=world.campaign.pk).update, **rules)
+    spoken = await node.db(lambda: consent_sound(Campaign.objects.get(pk=world.campaign.pk), _sounds_folder()))
+    with wave.open(spoken, "rb") as file:
+        assert file.getnframes() > 8000  # eSpeak NG has said it
+    with wave.open(spoken, "wb") as file:  # a tone in its place tells more surely who hears it
+        file.setparams((1, 2, 8000, 0, "NONE", ""))
+        file.writeframes(2 * second_of(ANNOUNCED_HZ))
+    operator, operator_ear, world.line = await node.browser(world.operator, OPERATOR_HZ)
+    operator.source = lambda: None
+
+    await node.dial()
+    await node.told("call.answered")
+    await operator_ear.listen(0.3)
+    assert share_of(ANNOUNCED_HZ, await operator_ear.listen(1)) > CLEAR
+    begun = await node.told("call.recording")
+    assert (begun.payload["recording"], begun.payload["why"]) == ("on", "announced")
+    operator.source = tone(OPERATOR_HZ)
+    await operator_ear.listen(2)
+    await node.press(cmd.PauseRecording, on=False)
+    await operator_ear.listen(2)
+    await node.press(cmd.PauseRecording, on=True)
+    await operator_ear.listen(1.5)
+    await node.press(cmd.HangUp)
+    await node.told("recording.ready")
+
+    row = await node.db(Attempt.objects.get, pk=world.attempt)
+    recording = await node.db(row.recordings.get)
+    assert row.announced_at is not None
+    assert 5_000 < recording.duration_ms < 7_500  # without the announcement
+    ((begin, end, why),) = recording.pauses
+    assert why == "asked"
+    hears = array("h", _right_channel(settings.HEARTHLINE.recordings_folder / recording.path))
+    assert share_of(ANNOUNCED_HZ, hears.tobytes()) < 0.1
+    assert share_of(OPERATOR_HZ, hears[8 * (begin - 1200) : 8 * (begin - 200)].tobytes()) > CLEAR
+    assert max(hears[8 * (begin + 500) : 8 * (end - 500)]) < 10
+    assert share_of(OPERATOR_HZ, hears[8 * (end + 300) : 8 * (end + 1100)].tobytes()) > CLEAR
+    operator.vanish()
+
+
 async def test_call_control_is_killed_and_the_call_goes_on(node: Node) -> None:
     world = node.world
     operator, operator_ear, world.line = await node.browser(world.operator, OPERATOR_HZ)
@@ -328,6 +375,10 @@ async def test_the_operators_tab_is_killed_and_the_contact_is_released(
     ended = await node.told("call.ended")
     assert ended.payload["by"] == "exchange"
     assert (await node.told("line.closed")).payload["reason"] == "grace_expired"
+
+
+def _sounds_folder() -> Path:
+    return Path(settings.HEARTHLINE.run_folder) / "sounds"
 
 
 def _right_channel(path: Path) -> bytes:
