@@ -71,7 +71,7 @@ def delete(request: HttpRequest, id: uuid.UUID) -> HttpResponse:
 
 def _page(request: HttpRequest, recording: Recording, made: str = "") -> HttpResponse:
     recording = Recording.objects.select_related(
-        "attempt__campaign", "attempt__contact", "attempt__operator", "deleted_by"
+        "attempt__campaign", "attempt__contact", "attempt__operator", "deleted_by", "analysis"
     ).get(pk=recording.pk)
     trail = AuditEntry.objects.filter(subject_id=str(recording.pk), tag__in=_TRAIL).select_related("actor")
     assert isinstance(request.user, User)

@@ -12,13 +12,14 @@ from django.conf import settings
 from hearthline.calls.models import Attempt, Recording
 from hearthline.campaigns.key_phrases import phrases_of, spoken
 from hearthline.campaigns.scripts import values_for
-from hearthline.lib.errors import NotFoundError
+from hearthline.lib.errors import NotFoundError, UnavailableError
 from hearthline.quality.analysis.frames import RATE, Samples
-from hearthline.quality.analysis.reading import DamagedError, open_samples
+from hearthline.quality.analysis.reading import open_sound
 from hearthline.quality.analysis.services import claim_of
 from hearthline.quality.analysis.transcription.phrases import Said, check
 from hearthline.quality.analysis.transcription.port import Heard, TranscriptionError, configured
 from hearthline.quality.models import AnalysisState, CallAnalysis
+from hearthline.quality.recordings.ogg import DamagedError
 
 logger = logging.getLogger(__name__)
 
@@ -45,11 +46,11 @@ def listen(id: uuid.UUID) -> bool:
     ).get()
     try:
         changes = _words(analysis)
-    except (TranscriptionError, NotFoundError, DamagedError) as error:
+    except (TranscriptionError, NotFoundError, UnavailableError, DamagedError) as error:
         logger.warning("recording %s was not listened to: %s", id, error)
         rows.update(words_error=True)
         return False
-    return rows.update(**changes) == 1
+    return rows.filter(recording__deleted_at=None).update(**changes) == 1  # it may have been deleted meanwhile
 
 
 def forget(id: uuid.UUID) -> None:
@@ -75,17 +76,13 @@ def _words(analysis: CallAnalysis) -> dict[str, Any]:
 
 def _channels(recording: Recording, end_ms: int) -> tuple[Samples, Samples]:
     """Both as a whole, until the operator left."""
-    most = min(end_ms * RATE // 1000, LONGEST_S * RATE)
-    contact, operator, count = list[Samples](), list[Samples](), 0
-    with open_samples(recording) as pieces:
-        for theirs, ours in pieces:
-            contact.append(theirs[: most - count])
-            operator.append(ours[: most - count])
-            count += len(contact[-1])
-            if count >= most:
-                break
+    most = end_ms * RATE // 1000
+    with open_sound(recording, LONGEST_S) as pieces:
+        both = list(pieces)
     nothing = np.zeros(0, dtype=np.int16)
-    return np.concatenate([nothing, *contact]), np.concatenate([nothing, *operator])
+    contact = np.concatenate([nothing, *(theirs for theirs, _ours in both)])
+    operator = np.concatenate([nothing, *(ours for _theirs, ours in both)])
+    return contact[:most], operator[:most]
 
 
 def _phrases(attempt: Attempt) -> list[tuple[str, str]]:

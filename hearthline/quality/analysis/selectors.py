@@ -74,14 +74,15 @@ def shown(recording: Recording, audience: Audience) -> ShownAnalysis:
     if analysis is None or analysis.state != AnalysisState.DONE:
         state = analysis.state if analysis is not None else AnalysisState.QUEUED
         return ShownAnalysis(audience, state, words.error(analysis.error) if analysis and analysis.error else "")
+    there = recording.deleted_at is None  # the words and places go with the sound
     return ShownAnalysis(
         audience,
         analysis.state,
         suspicions=() if audience == "operator" else tuple(_suspicions(analysis)),
         advice=tuple(words.advice(analysis.figures, analysis.suspicions)) if audience == "operator" else (),
         rows=tuple(words.rows(analysis.figures)),
-        phrases=tuple(_phrases(analysis)),
-        transcript=() if audience == "operator" else tuple(_transcript(analysis)),
+        phrases=tuple(_phrases(analysis)) if there else (),
+        transcript=tuple(_transcript(analysis)) if there and audience != "operator" else (),
     )
 
 

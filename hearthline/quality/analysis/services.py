@@ -12,18 +12,18 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
-from django.db import transaction
 from django.db.models import F
 
 from hearthline.calls.models import Attempt, HandOver, Recording
 from hearthline.campaigns.models import DispositionKind
 from hearthline.lib import clock
-from hearthline.lib.errors import NotFoundError
+from hearthline.lib.errors import NotFoundError, UnavailableError
 from hearthline.quality.analysis.analysis import Analysis, Situation, analyse
-from hearthline.quality.analysis.reading import DamagedError, open_samples
+from hearthline.quality.analysis.reading import open_sound
 from hearthline.quality.analysis.suspicions import Claim, Suspicion, policy, suspicions_of
 from hearthline.quality.analysis.voice import Span
 from hearthline.quality.models import AnalysisState, CallAnalysis
+from hearthline.quality.recordings.ogg import DamagedError
 
 logger = logging.getLogger(__name__)
 
@@ -42,6 +42,7 @@ def queue_waiting() -> list[uuid.UUID]:
         Recording.objects.filter(
             started_at__gt=now - LOOKS_BACK,
             duration_ms__isnull=False,
+            deleted_at=None,
             attempt__wrapped_up_at__isnull=False,
             analysis=None,
         )
@@ -57,8 +58,11 @@ def queue_waiting() -> list[uuid.UUID]:
 def _stuck(now: datetime) -> list[uuid.UUID]:
     unfinished = (AnalysisState.QUEUED, AnalysisState.RUNNING)
     left = CallAnalysis.objects.filter(state__in=unfinished, changed_at__lt=now - STUCK_AFTER)
-    tried = dict(left.values_list("pk", "tries")[:AT_ONCE])
-    again = [id for id, tries in tried.items() if tries < MOST_TRIES]
+    tried = {
+        id: tries < MOST_TRIES and started_at > now - LOOKS_BACK
+        for id, tries, started_at in left.values_list("pk", "tries", "recording__started_at")[:AT_ONCE]
+    }
+    again = [id for id, worth_it in tried.items() if worth_it]
     if again:
         left.filter(pk__in=again).update(state=AnalysisState.QUEUED, changed_at=now)
     if len(again) < len(tried):
@@ -78,20 +82,18 @@ def analyse_recording(id: uuid.UUID) -> bool:
         changes = _columns(recording, _analysed(recording))
     except NotFoundError:
         changes = _failure("gone")
+    except UnavailableError:
+        logger.warning("recording %s cannot be analysed: its storage does not answer; it is tried again later", id)
+        changes = {"state": AnalysisState.QUEUED, "tries": F("tries") - 1}  # no fault of the recording's
     except DamagedError as damage:
         logger.warning("recording %s cannot be analysed: %s", id, damage)
         changes = _failure("damaged")
-    with transaction.atomic():
-        return _write(id, changes)
-
-
-def _write(id: uuid.UUID, changes: dict[str, Any]) -> bool:
     waiting = CallAnalysis.objects.filter(pk=id, state=AnalysisState.RUNNING)
-    return waiting.update(changed_at=clock.now(), **changes) == 1
+    return waiting.update(changed_at=clock.now(), **changes) == 1 and changes["state"] != AnalysisState.QUEUED
 
 
 def _analysed(recording: Recording) -> Analysis:
-    with open_samples(recording) as pieces:
+    with open_sound(recording) as pieces:
         return analyse(pieces, situation_of(recording))
 
 

@@ -22,6 +22,7 @@ from django.db.models import Q
 
 from hearthline.calls.models import Recording, RecordingPlace, RecordingStage
 from hearthline.lib import clock
+from hearthline.quality.analysis.listening import forget
 from hearthline.quality.recordings.object_storage import (
     MissingObjectError,
     StorageError,
@@ -225,6 +226,7 @@ def purge(recording: Recording) -> None:
             if one.exists():
                 one.unlink()
                 synchronise(one.parent)
+    forget(recording.pk)
     Recording.objects.filter(pk=recording.pk).update(purged_at=clock.now(), outline=None, size=0, tries=0)
 
 
