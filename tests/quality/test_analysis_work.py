@@ -7,24 +7,27 @@ from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 
+import numpy as np
 import pytest
 from django.conf import settings
 from django.test import Client
 from django.urls import reverse
 
-from hearthline.calls.models import Attempt, Recording
+from hearthline.calls.models import Attempt, Deletion, Recording, RecordingPlace
 from hearthline.lib import clock
 from hearthline.lib.ids import derived_id
+from hearthline.people.audit import Tag
 from hearthline.people.models import Role, User
 from hearthline.quality.analysis import services
 from hearthline.quality.analysis.selectors import figures_of_operator
 from hearthline.quality.analysis.tasks import queue_analyses
 from hearthline.quality.models import AnalysisState, CallAnalysis
+from hearthline.quality.recordings import keeping, retention
 from tests.calls.worlds import Conversation, a_conversation
 from tests.campaigns.worlds import an_organisation, an_owner
 from tests.people.conftest import a_person
 from tests.quality import calls
-from tests.quality.synthesis import SynthesisedCall, conversation
+from tests.quality.synthesis import SynthesisedCall, conversation, write_stereo
 
 pytestmark = pytest.mark.django_db
 
@@ -228,3 +231,64 @@ def test_an_operators_figures_are_means_of_their_conversations() -> None:
     assert (figures.calls, figures.suspicious) == (1, 0)
     assert figures.snr_db == pytest.approx(15, abs=2)
     assert figures_of_operator(operator, clock.now()).talk_ratio is None
+
+
+def test_a_packed_recording_tells_the_same() -> None:
+    recording = a_recorded_call(calls.voicemail(2))
+    keeping.go_on(str(recording.pk))
+    recording.refresh_from_db()
+    assert recording.path.endswith(".opus")
+    assert analysed(recording).suspicions == ["machine"]
+
+
+def test_a_muted_microphone_is_known_in_a_packed_recording() -> None:
+    contact, operator = calls.silent_operator(1).channels()
+    talk = a_conversation(talk_s=16)
+    recording = recorded(talk, None)
+    write_stereo(settings.HEARTHLINE.recordings_folder / recording.path, contact, np.zeros_like(operator))
+    talk.wrap_up()
+    keeping.go_on(str(recording.pk))
+    found = analysed(recording)
+    assert "one_way_audio" in found.suspicions
+    assert found.evidence["one_way_audio"]["side"] == "operator"
+
+
+def test_what_is_deleted_is_not_analysed_and_its_places_are_shown_no_more() -> None:
+    before, after = a_recorded_call(calls.voicemail(1)), a_recorded_call(calls.voicemail(2))
+    Recording.objects.filter(pk=before.pk).update(deleted_at=clock.now())
+    assert queue_analyses() == 1
+    assert not CallAnalysis.objects.filter(pk=before.pk).exists()
+    assert services.analyse_recording(after.pk) is True
+    CallAnalysis.objects.filter(pk=after.pk).update(
+        transcript=[{"side": "contact", "start_ms": 0, "end_ms": 900, "text": "our mailbox"}]
+    )
+    moderator = signed_in(a_person(Role.MODERATOR))
+    address = reverse("recording_page:page", args=[after.pk])
+    page = moderator.get(address).content.decode()
+    assert "our mailbox" in page
+    assert 'data-at="' in page
+    retention.delete_recording(recording=after, actor=None, why=Deletion.AGE, source=Tag.WEB_RECORDING_DELETED)
+    page = moderator.get(address).content.decode()
+    assert "answering machine or an announcement" in page
+    assert "our mailbox" not in page
+    assert 'data-at="' not in page
+    keeping.go_on(str(after.pk))
+    assert CallAnalysis.objects.get(pk=after.pk).transcript is None
+
+
+def test_a_storage_that_is_away_is_no_fault_of_the_recording(monkeypatch: pytest.MonkeyPatch) -> None:
+    recording = a_recorded_call()
+    (settings.HEARTHLINE.recordings_folder / recording.path).unlink()
+    Recording.objects.filter(pk=recording.pk).update(place=RecordingPlace.BUCKET, path="away.opus")
+    for name, value in {
+        "recordings_store": "s3", "s3_endpoint": "http://127.0.0.1:9", "s3_bucket": "b", "s3_access_key": "k", "s3_secret_key": "s",
+    }.items():  # fmt: skip
+        monkeypatch.setattr(settings.HEARTHLINE, name, value)
+    row = CallAnalysis.objects.filter(pk=recording.pk)
+    for _round in range(services.MOST_TRIES + 1):
+        found = analysed(recording)
+        assert (found.state, found.tries) == (AnalysisState.QUEUED, 0)
+        row.update(changed_at=clock.now() - services.STUCK_AFTER - timedelta(seconds=1))
+    Recording.objects.filter(pk=recording.pk).update(started_at=clock.now() - services.LOOKS_BACK)
+    assert queue_analyses() == 0
+    assert row.values_list("state", "error").get() == (AnalysisState.FAILED, "gave_up")
