@@ -292,3 +292,12 @@ def test_a_storage_that_is_away_is_no_fault_of_the_recording(monkeypatch: pytest
     Recording.objects.filter(pk=recording.pk).update(started_at=clock.now() - services.LOOKS_BACK)
     assert queue_analyses() == 0
     assert row.values_list("state", "error").get() == (AnalysisState.FAILED, "gave_up")
+
+
+def test_where_the_recording_was_paused_nobody_was_silent() -> None:
+    call = conversation(1, turns=3)
+    recording = a_recorded_call(call)
+    silence = analysed(recording).figures["talk"]["longest_silence"]
+    Recording.objects.filter(pk=recording.pk).update(pauses=[[silence[0], silence[1], "resumed"]])
+    CallAnalysis.objects.all().delete()
+    assert analysed(recording).figures["talk"]["longest_silence"] != silence

@@ -19,7 +19,7 @@ VERSION = 1  # of the method: figures of different versions are not compared
 @dataclass(frozen=True, slots=True)
 class Situation:
     """What is known of a call beside its sound: while the operator was connected with the contact. `operator_left_ms` None: to the
-    end. `away`: while the contact heard music, in order (a briefing). `held_ms`:
+    end. `away`: while the contact heard music (a briefing) or the recording was paused, in order. `held_ms`:
     for how long they heard music besides, nobody knows when (the operator's hold)."""
 
     operator_left_ms: int | None = None

@@ -21,7 +21,7 @@ from hearthline.lib.errors import NotFoundError, UnavailableError
 from hearthline.quality.analysis.analysis import Analysis, Situation, analyse
 from hearthline.quality.analysis.reading import open_sound
 from hearthline.quality.analysis.suspicions import Claim, Suspicion, policy, suspicions_of
-from hearthline.quality.analysis.voice import Span
+from hearthline.quality.analysis.voice import Span, bridged
 from hearthline.quality.models import AnalysisState, CallAnalysis
 from hearthline.quality.recordings.ogg import DamagedError
 
@@ -144,7 +144,7 @@ def claim_of(attempt: Attempt) -> Claim:
 
 
 def situation_of(recording: Recording) -> Situation:
-    """When the operator was on the line, by the evidence of the call. Times of rows against the recording's beginning are right to
+    """When the operator was on the line and heard, by the evidence of the call. Times of rows against the recording's beginning are right to
     some tens of milliseconds."""
     attempt, begun = recording.attempt, recording.started_at
 
@@ -163,4 +163,5 @@ def situation_of(recording: Recording) -> Situation:
     held = 0
     if left is not None and attempt.talk_ms:
         held = max(0, left - begin - sum(span.length for span in away) - attempt.talk_ms)
-    return Situation(operator_left_ms=left, away=tuple(away), held_ms=held)
+    silenced = [Span(begin, end) for begin, end, _why in recording.pauses if end is not None]
+    return Situation(operator_left_ms=left, away=tuple(bridged(sorted(away + silenced), 1)), held_ms=held)
