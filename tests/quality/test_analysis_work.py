@@ -189,6 +189,7 @@ def test_everyone_reads_what_concerns_them() -> None:
         assert 'data-at="' in page
         assert "What would help" not in page
     assert "It is noisy around you" in operator
+    assert "You began late" not in operator  # a machine does not mind
     assert "answering machine or an announcement" not in operator
     assert 'data-at="' not in operator
     assert attempt.contact.phone not in owner + moderator + operator

@@ -91,6 +91,7 @@ class Player {
     parts.seek.max = String(Math.max(1, Math.round(this.length)));
     if (outline) this.draw(outline);
     this.tellPauses(outline?.pauses ?? []);
+    this.markPlaces(button.dataset.recording ?? "");
     this.showTime();
   }
 
@@ -125,6 +126,21 @@ class Player {
       ...(outline.channels.length > 1 ? { splitChannels: tones } : (tones[0] ?? {})),
       ...(this.parts.root.dataset.nonce ? { cspNonce: this.parts.root.dataset.nonce } : {}),
     });
+  }
+
+  /** The places that the page offers to listen from, as lines across the outline. The buttons say the same in words. */
+  private markPlaces(recording: string): void {
+    for (const old of this.parts.wave.querySelectorAll(".player-mark")) old.remove();
+    const buttons = document.querySelectorAll<HTMLElement>("button[data-recording][data-at]");
+    const places = new Set(
+      [...buttons].filter((one) => one.dataset.recording === recording).map((one) => one.dataset.at),
+    );
+    for (const place of this.length > 0 ? places : []) {
+      const mark = document.createElement("span");
+      mark.className = "player-mark";
+      mark.style.insetInlineStart = `${Math.min(100, (100 * Number(place)) / this.length)}%`;
+      this.parts.wave.append(mark);
+    }
   }
 
   private tellPauses(pauses: readonly [number, number][]): void {

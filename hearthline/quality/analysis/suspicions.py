@@ -145,7 +145,7 @@ def _microphone(analysis: Analysis, bar: Policy) -> list[Suspicion]:
     microphone, found = analysis.operator_microphone, list[Suspicion]()
     if analysis.talk.operator_speech_ms < NOISY_SPEECH_MS:
         return found
-    places = tuple(sorted(analysis.operator, key=lambda span: -span.length)[:3])
+    places = tuple(sorted(sorted(analysis.operator, key=lambda span: -span.length)[:3]))
     if microphone.clipped_share >= bar.clipped_share:
         found.append(Suspicion("clipped", places, microphone.clipped_share, bar.clipped_share))
     if microphone.snr_db is not None and microphone.snr_db < bar.snr_db and analysis.held_ms < HELD_MS:

@@ -43,6 +43,7 @@ NOISY_SNR_DB = 15.0
 CLIPPED_SHARE = 0.01
 MUCH_SILENCE = 0.3
 TALKS_MOST = 0.85
+MACHINE_LIKELIHOOD = 0.6
 LEAST_SPEECH_MS = 3000  # of the operator: with less there is nothing to advise
 
 
@@ -96,6 +97,8 @@ def advice(figures: Mapping[str, Any], suspicions: list[str]) -> list[str]:
         ]
     if talk["operator_speech_ms"] < LEAST_SPEECH_MS:
         return []
+    if figures["machine"]["likelihood"] >= MACHINE_LIKELIHOOD:
+        return _microphone_advice(microphone)  # how to talk with a machine nobody needs to know
     return [*_microphone_advice(microphone), *_talk_advice(talk, microphone)]
 
 
