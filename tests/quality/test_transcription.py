@@ -23,6 +23,7 @@ from hearthline.campaigns.scripts import render_text
 from hearthline.people.models import Organisation, Role
 from hearthline.quality.analysis import listening, services
 from hearthline.quality.analysis.tasks import analyse_recording, queue_analyses
+from hearthline.quality.analysis.transcription import command
 from hearthline.quality.analysis.transcription.command import Command, heard_of
 from hearthline.quality.analysis.transcription.phrases import check, letters_of, most_alike
 from hearthline.quality.analysis.transcription.port import Heard, TranscriptionError
@@ -153,16 +154,17 @@ def test_times_are_read_as_recognisers_print_them() -> None:
     assert heard_of("nothing of the kind\n") == []
 
 
-def test_the_sound_keeps_its_loudness_at_twice_the_rate(tmp_path: Path) -> None:
-    from hearthline.quality.analysis.transcription.command import write_wav
-
+def test_the_sound_keeps_its_loudness_at_twice_the_rate(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(command, "BLOCK", 1500)  # several, and the last one shorter
     samples = (8000 * np.sin(2 * np.pi * 440 * np.arange(8000) / 8000)).astype(np.int16)
-    write_wav(tmp_path / "wide.wav", samples)
+    command.write_wav(tmp_path / "wide.wav", samples)
     with wave.open(str(tmp_path / "wide.wav")) as sound:
         wide = np.frombuffer(sound.readframes(sound.getnframes()), dtype=np.int16)
     assert len(wide) == 16_000
     assert np.abs(wide[200:-200:2].astype(int) - samples[100:-100]).max() <= 1
     assert np.abs(wide).max() <= 8100
+    between = 8000 * np.sin(2 * np.pi * 440 * (np.arange(8000) + 0.5) / 8000)
+    assert np.abs(wide[201:-200:2] - between[100:-100][: len(wide[201:-200:2])]).max() <= 20
 
 
 def test_likeness_forgives_what_recognisers_do_and_no_more() -> None:

@@ -17,7 +17,7 @@ from hearthline.lib.errors import NotFoundError
 from hearthline.quality.analysis.frames import RATE, Samples
 from hearthline.quality.recordings import samples
 
-LONGEST_S = 4 * 3600  # of a recording; what comes after it is not analysed
+LONGEST_S = 2 * 3600  # of a recording; what comes after it is not analysed
 
 
 @contextmanager
