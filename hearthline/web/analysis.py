@@ -17,8 +17,7 @@ from hearthline.quality.analysis.selectors import recording_for_reader
 @require_safe
 def page(request: HttpRequest, id: uuid.UUID) -> HttpResponse:
     recording, audience = recording_for_reader(request.user, id)
-    context = {"recording": recording, "audience": audience}
-    return render(request, "quality/call.html", context)
+    return render(request, "quality/call.html", {"recording": recording, "audience": audience})
 
 
 app_name = "analysis"

@@ -88,6 +88,7 @@ def test_what_was_understood_is_compared_with_the_script(recogniser: Path) -> No
     page = operator.get(reverse("analysis:page", args=[recording.pk])).content.decode()
     assert "Вы можете отказаться" in page
     assert "разгавор" not in page
+    assert page.count("data-at=") == 1  # the phrase that was said can be listened to
 
 
 @pytest.mark.django_db
