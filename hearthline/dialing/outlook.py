@@ -1,7 +1,8 @@
 """For how long there is work: contacts of many campaigns that may be called now, and until the windows close today.
 
-Two statements, whatever the number and size of the campaigns: the first walks the index `contact_to_claim` from time zone to time
-zone, the second counts along it and stops at `COUNTED_TO` for each zone and priority.
+Two statements, whatever the number and size of the campaigns: `heads_of` walks the index `contact_to_claim` from time zone to time
+zone and looks whether the first contact of each is due; `outlook_of` counts along it and stops at `COUNTED_TO` for each zone and
+priority. Who has many campaigns to compare counts those only that are to be shown.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from django.db import connection
 from hearthline.campaigns.models import Campaign, Contact, Priority
 from hearthline.dialing.rules import Window, next_opening, open_zones
 
-COUNTED_TO = 500
+COUNTED_TO = 400
 
 _WAITING = "state IN ('fresh', 'retry')"  # written out, so that the planner may use the partial index
 
@@ -36,11 +37,17 @@ class Outlook:
     opens_at: datetime | None = None
 
 
-NOTHING = Outlook()
+Heads = dict[uuid.UUID, dict[str, bool]]  # of each campaign its zones with waiting contacts: whether the first is due
 
 
-def outlook_of(campaigns: Sequence[Campaign], now: datetime) -> dict[uuid.UUID, Outlook]:
-    zones = _zones([campaign.pk for campaign in campaigns])
+def has_work(campaign: Campaign, heads: Heads, now: datetime) -> bool:
+    """Whether somebody may be called this moment."""
+    zones = heads.get(campaign.pk, {})
+    return any(zones[zone] for zone in open_zones(Window.of(campaign), frozenset(zones), now))
+
+
+def outlook_of(campaigns: Sequence[Campaign], heads: Heads, now: datetime) -> dict[uuid.UUID, Outlook]:
+    zones = {campaign.pk: list(heads.get(campaign.pk, {})) for campaign in campaigns}
     open_now: dict[tuple[uuid.UUID, str], datetime] = {}
     for campaign in campaigns:
         window = Window.of(campaign)
@@ -72,11 +79,17 @@ def _closing(window: Window, zone: str, now: datetime) -> datetime:
     return datetime.combine(local.date(), window.end, tzinfo=ZoneInfo(zone)).astimezone(UTC)
 
 
-def _zones(ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, list[str]]:
-    found: dict[uuid.UUID, list[str]] = defaultdict(list)
+def heads_of(ids: Sequence[uuid.UUID], now: datetime) -> Heads:
+    """The time zones of each campaign's waiting contacts, and in which of them somebody is due; one statement."""
+    found: Heads = defaultdict(dict)
     if not ids:
         return found
     contact, campaign = Contact._meta.db_table, Campaign._meta.db_table
+    due = " OR ".join(
+        f"EXISTS (SELECT 1 FROM {contact} WHERE campaign_id = zones.campaign AND {_WAITING} AND timezone = zones.zone"  # noqa: S608
+        f" AND priority = {level.value} AND next_attempt_at <= %s)"
+        for level in Priority
+    )
     statement = f"""
 WITH RECURSIVE zones(campaign, zone) AS (
   SELECT id, (SELECT timezone FROM {contact} WHERE campaign_id = {campaign}.id AND {_WAITING} ORDER BY timezone LIMIT 1)
@@ -86,9 +99,9 @@ WITH RECURSIVE zones(campaign, zone) AS (
                     ORDER BY timezone LIMIT 1)
   FROM zones WHERE zone IS NOT NULL
 )
-SELECT campaign, zone FROM zones WHERE zone IS NOT NULL"""  # noqa: S608 - table names of our own models
-    for id, zone in _rows(statement, [_written(id) for id in ids]):
-        found[_read(id)].append(str(zone))
+SELECT campaign, zone, {due} FROM zones WHERE zone IS NOT NULL"""  # noqa: S608 - table names of our own models
+    for id, zone, is_due in _rows(statement, [*(_written(id) for id in ids), *([_moment(now)] * len(Priority))]):
+        found[_read(id)][str(zone)] = bool(is_due)
     return found
 
 
@@ -121,9 +134,11 @@ SELECT campaign, zone, {", ".join(f"due_{level.value}" for level in Priority)}, 
 
 
 def _count(level: Priority, due: str) -> str:
+    """In the order of the index: else PostgreSQL gathers all that are due before it takes the first of them."""
     return f"""(SELECT count(*) FROM (
   SELECT 1 FROM {Contact._meta.db_table} WHERE campaign_id = asked.campaign AND {_WAITING} AND timezone = asked.zone
-  AND priority = {level.value} AND next_attempt_at <= {due} LIMIT {COUNTED_TO}) AS counted)"""  # noqa: S608 - as above
+  AND priority = {level.value} AND next_attempt_at <= {due}
+  ORDER BY next_attempt_at LIMIT {COUNTED_TO}) AS counted)"""  # noqa: S608 - as above
 
 
 def _rows(statement: str, values: Iterable[Any]) -> list[tuple[Any, ...]]:

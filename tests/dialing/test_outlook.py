@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from datetime import UTC, datetime, time, timedelta
 
 import pytest
@@ -9,12 +10,16 @@ import time_machine
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from hearthline.campaigns.models import Contact, ContactState
+from hearthline.campaigns.models import Campaign, Contact, ContactState
 from hearthline.dialing import outlook
-from hearthline.dialing.outlook import outlook_of
+from hearthline.dialing.outlook import Outlook, has_work, heads_of, outlook_of
 from tests.campaigns.worlds import a_campaign, a_running_campaign, add_numbers
 
 NOON = datetime(2026, 3, 25, 9, 0, tzinfo=UTC)  # a Wednesday; 12:00 in Moscow, 19:00 in Vladivostok
+
+
+def look(campaigns: list[Campaign]) -> dict[uuid.UUID, Outlook]:
+    return outlook_of(campaigns, heads_of([campaign.pk for campaign in campaigns], NOON), NOON)
 
 
 def test_contacts_are_counted_where_it_is_time_to_call(database: str) -> None:
@@ -34,7 +39,7 @@ def test_contacts_are_counted_where_it_is_time_to_call(database: str) -> None:
             Contact.objects.filter(pk=row.pk).update(**change)
 
         with CaptureQueriesContext(connection) as asked:
-            found = outlook_of([here, night, empty], NOON)
+            found = look([here, night, empty])
 
         assert len(asked) == 2
         moscow = found[here.pk]
@@ -42,7 +47,9 @@ def test_contacts_are_counted_where_it_is_time_to_call(database: str) -> None:
         assert moscow.closes_at == datetime(2026, 3, 25, 15, 0, tzinfo=UTC)
         assert found[night.pk].now == 0
         assert found[night.pk].opens_at == datetime(2026, 3, 25, 17, 0, tzinfo=UTC)
-        assert found[empty.pk] == outlook.Outlook()
+        heads = heads_of([here.pk, night.pk, empty.pk], NOON)
+        assert [has_work(campaign, heads, NOON) for campaign in (here, night, empty)] == [True, False, False]
+        assert found[empty.pk] == Outlook()
 
 
 def test_counting_stops(database: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -50,5 +57,5 @@ def test_counting_stops(database: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(outlook, "COUNTED_TO", 3)
     with time_machine.travel(NOON, tick=False):
         Contact.objects.update(next_attempt_at=NOON)
-        found = outlook_of([campaign], NOON)[campaign.pk]
+        found = look([campaign])[campaign.pk]
     assert (found.now, found.more) == (3, True)

@@ -17,7 +17,7 @@ from hearthline.calls.models import CampaignRating, Shift
 from hearthline.calls.settlement import commission_of
 from hearthline.campaigns.gates import campaigns_for_operator
 from hearthline.campaigns.models import Campaign
-from hearthline.dialing.outlook import NOTHING, Outlook, outlook_of
+from hearthline.dialing.outlook import Heads, Outlook, has_work, heads_of, outlook_of
 from hearthline.dialing.services import speaks, why_closed
 from hearthline.lib import clock
 from hearthline.lib.money import Money
@@ -42,7 +42,6 @@ class Card:
     ratings: int
     closed: str  # why it is closed to me, with the way in; empty: it is open
     way_in: str  # the address where it can be opened, if there is one
-    language_tag: str  # of the calls, without its country, when it is the language that closes it
 
     @property
     def percent(self) -> int:
@@ -53,8 +52,14 @@ class Card:
         return self.outlook.now > 0
 
 
-def cards_for(operator: User) -> list[Card]:
-    """Open ones with work first, by what they would bring in an hour; six queries, however many campaigns."""
+@dataclass(frozen=True, slots=True)
+class Cards:
+    shown: list[Card]  # open ones with work first, by what they would bring in an hour
+    further: int  # that were left out
+
+
+def cards_for(operator: User, *, most: int = MOST_CARDS, always: uuid.UUID | None = None) -> Cards:
+    """The best `most` campaigns, and `always`; six queries, however many there are. Contacts are counted of those only."""
     now = clock.now()
     campaigns = list(
         campaigns_for_operator(operator)
@@ -65,50 +70,73 @@ def cards_for(operator: User) -> list[Card]:
     ids = [campaign.pk for campaign in campaigns]
     evidence = pace.evidence_of(ids, now)
     usual = pace.usual_of(evidence)
-    outlooks = outlook_of(campaigns, now)
-    colleagues = _colleagues(operator, ids)
-    ratings = _ratings(ids)
+    heads = heads_of(ids, now)
+    offers = sorted((_offer(operator, one, evidence, usual, heads, now) for one in campaigns), key=_Offer.order)
+    chosen = offers[:most] + [offer for offer in offers[most:] if offer.campaign.pk == always]
+    ids = [offer.campaign.pk for offer in chosen]
+    outlooks = outlook_of([offer.campaign for offer in chosen], heads, now)
+    colleagues, ratings = _colleagues(operator, ids), _ratings(ids)
     cards = [
-        _card(
-            operator, campaign, pace.reckon(evidence.get(campaign.pk, pace.Evidence()), usual),
-            outlooks.get(campaign.pk, NOTHING), colleagues.get(campaign.pk, 0), ratings.get(campaign.pk), now,
-        )
-        for campaign in campaigns
-    ]  # fmt: skip
-    return sorted(cards, key=lambda c: (bool(c.closed), not c.has_work, -c.hourly.minor, -c.pay.minor, c.campaign.name))
+        _card(operator, offer, outlooks[id], colleagues.get(id, 0), ratings.get(id), now)
+        for id, offer in zip(ids, chosen, strict=True)
+    ]
+    return Cards(cards, len(offers) - len(chosen))
 
 
-def _card(
-    operator: User,
-    campaign: Campaign,
-    reckoning: pace.Reckoning,
-    outlook: Outlook,
-    colleagues: int,
-    rated: tuple[float, int] | None,
+@dataclass(frozen=True, slots=True)
+class _Offer:
+    """What decides the order: known of every campaign before its contacts are counted."""
+
+    campaign: Campaign
+    reckoning: pace.Reckoning
+    pay: Money
+    ring_pay: Money
+    hourly: Money
+    closed: str
+    has_work: bool
+
+    def order(self) -> tuple[bool, bool, int, int, str]:
+        return bool(self.closed), not self.has_work, -self.hourly.minor, -self.pay.minor, self.campaign.name
+
+
+def _offer(
+    operator: User, campaign: Campaign, evidence: Mapping[uuid.UUID, pace.Evidence], usual: pace.Evidence, heads: Heads,
     now: datetime,
-) -> Card:
+) -> _Offer:  # fmt: skip
     price = Money(campaign.price_minor, campaign.currency)
-    pay = price - commission_of(price)
-    ring_pay = Money(campaign.ring_pay_minor, campaign.currency)
-    average, count = rated or (0.0, 0)
-    closed = why_closed(operator, campaign)
-    tag = campaign.language.split("-")[0].lower()
-    foreign = bool(closed) and not speaks(operator, campaign.language)
-    return Card(
+    pay, ring_pay = price - commission_of(price), Money(campaign.ring_pay_minor, campaign.currency)
+    reckoning = pace.reckon(evidence.get(campaign.pk, pace.Evidence()), usual)
+    return _Offer(
         campaign=campaign,
+        reckoning=reckoning,
         pay=pay,
         ring_pay=ring_pay,
         hourly=pace.hourly(reckoning, pay=pay, ring_pay=ring_pay),
-        reckoning=reckoning,
+        closed=why_closed(operator, campaign),
+        has_work=has_work(campaign, heads, now),
+    )
+
+
+def _card(
+    operator: User, offer: _Offer, outlook: Outlook, colleagues: int, rated: tuple[float, int] | None, now: datetime
+) -> Card:
+    campaign = offer.campaign
+    average, count = rated or (0.0, 0)
+    foreign = bool(offer.closed) and not speaks(operator, campaign.language)
+    return Card(
+        campaign=campaign,
+        pay=offer.pay,
+        ring_pay=offer.ring_pay,
+        hourly=offer.hourly,
+        reckoning=offer.reckoning,
         outlook=outlook,
-        work=_work(outlook, reckoning, colleagues + 1, now),
+        work=_work(outlook, offer.reckoning, colleagues + 1, now),
         colleagues=colleagues,
         language=language_name(campaign.language),
         stars=average if count >= RATINGS_SHOWN_FROM else None,
         ratings=count,
-        closed=closed,
+        closed=offer.closed,
         way_in=f"{reverse('operator:choose')}#languages" if foreign else "",
-        language_tag=tag if foreign else "",
     )
 
 

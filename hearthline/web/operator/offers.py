@@ -33,7 +33,7 @@ def due(operator: User) -> dict[str, Any] | None:
         return None
     if not _put_off(shift, next_offer(now)):
         return None  # another page of the same person was quicker
-    cards = cards_for(operator)
+    cards = cards_for(operator, most=MOST_OFFERED + 1, always=shift.campaign_id).shown
     here = next((card for card in cards if card.campaign.pk == shift.campaign_id), None)
     if here is None:
         return None  # it does not run any more: taking the next contact says so
@@ -48,7 +48,8 @@ def due(operator: User) -> dict[str, Any] | None:
 def instead(operator: User) -> dict[str, Any] | None:
     """Where there is work, for whoever has found none in their campaign. Shape as `due`."""
     shift = Shift.objects.filter(operator=operator, ended_at=None).first()
-    cards = cards_for(operator)
+    always = shift.campaign_id if shift is not None else None
+    cards = cards_for(operator, most=MOST_OFFERED + 1, always=always).shown
     here = next((card for card in cards if shift is not None and card.campaign.pk == shift.campaign_id), None)
     others = _open(cards, here)
     return _offer(here, others) if others else None

@@ -20,7 +20,7 @@ from hearthline.lib.errors import ExchangeError
 from hearthline.people.gates import for_roles
 from hearthline.people.models import Role, User
 from hearthline.web.commands import operator_of
-from hearthline.web.operator.cards import cards_for
+from hearthline.web.operator.cards import MOST_CARDS, cards_for
 from hearthline.web.operator.keys import DEFAULT_KEYS, KEY_TITLES
 from hearthline.web.operator.languages import language_choices
 from hearthline.web.operator.page_state import page_state
@@ -39,11 +39,10 @@ COMMANDS = (
 @require_GET
 def choose(request: HttpRequest) -> HttpResponse:
     assert isinstance(request.user, User)
-    cards = cards_for(request.user)
-    shown = cards if request.GET.get("all") else cards[:CARDS_SHOWN]
+    cards = cards_for(request.user, most=MOST_CARDS if request.GET.get("all") else CARDS_SHOWN)
     context = {
-        "cards": shown,
-        "further": len(cards) - len(shown),
+        "cards": cards.shown,
+        "further": cards.further,
         "shift": Shift.objects.select_related("campaign").filter(operator=request.user, ended_at=None).first(),
         "promises": promised_by(request.user),
         "grace_minutes": settings.HEARTHLINE.promise_grace_min,
