@@ -20,7 +20,7 @@ from django.db import connection
 from hearthline.campaigns.models import Campaign, Contact, Priority
 from hearthline.dialing.rules import Window, next_opening, open_zones
 
-COUNTED_TO = 400
+COUNTED_TO = 200
 
 _WAITING = "state IN ('fresh', 'retry')"  # written out, so that the planner may use the partial index
 

@@ -27,7 +27,7 @@ from hearthline.web.operator.page_state import page_state
 from hearthline.web.operator.promised import promised_by
 from hearthline.web.operator.texts import TEXTS
 
-CARDS_SHOWN = 18  # those that bring most; the rest by a link
+CARDS_SHOWN = 12  # those that bring most; the rest by a link
 COMMANDS = (
     "state", "next", "change_campaign", "skip", "renew", "break", "end", "draft", "wrap_up", "add_contact", "shortcuts",
     "open_line", "open_phone_line", "close_line", "mute_line", "dial", "hang_up", "hold", "record", "digits", "transfer",
