@@ -4,6 +4,8 @@ import { setTexts } from "../src/net/texts.ts";
 import { momentOf, type Offer, offerSentence } from "../src/operator/between.ts";
 import { savedSentence } from "../src/operator/news.ts";
 
+Object.assign(globalThis, { document: { documentElement: { lang: "en-IE" } } }); // money is written in the page's language
+
 const offer: Offer = {
   campaign: "Here",
   hourly_minor: 20_000,

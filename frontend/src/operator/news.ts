@@ -33,11 +33,11 @@ export interface Outcome {
 }
 
 export function savedSentence(outcome: Outcome): string {
-  const amount = money(outcome.earned_minor, outcome.currency);
-  if (outcome.payable) return say("earned", { amount });
+  const amount = () => money(outcome.earned_minor, outcome.currency);
+  if (outcome.payable) return say("earned", { amount: amount() });
   const reason = outcome.not_payable_reason;
   const saved = reason ? say("saved_unpaid", { reason: unpaidReason(reason) }) : say("saved");
-  return outcome.earned_minor > 0 ? `${saved} ${say("earned_ringing", { amount })}` : saved;
+  return outcome.earned_minor > 0 ? `${saved} ${say("earned_ringing", { amount: amount() })}` : saved;
 }
 
 function ringingSentence(p: Record<string, unknown>): string {
