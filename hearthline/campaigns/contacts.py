@@ -10,7 +10,15 @@ from django.utils.translation import gettext_lazy as _
 
 from hearthline.campaigns import destinations, tally
 from hearthline.campaigns.announcements import audiences_of
-from hearthline.campaigns.models import BlockReason, Campaign, CampaignState, Contact, ContactState, Priority
+from hearthline.campaigns.models import (
+    BlockReason,
+    Campaign,
+    CampaignKind,
+    CampaignState,
+    Contact,
+    ContactState,
+    Priority,
+)
 from hearthline.ledger.tariffs import is_priced
 from hearthline.lib.errors import ConflictError, InvalidInputError
 from hearthline.lib.phone import PhoneNumber, PhoneNumberError, parse_phone
@@ -57,6 +65,8 @@ def add_contact(
     """
     if campaign.state == CampaignState.FINISHED:
         raise ConflictError(_("The campaign is finished; no contacts can be added."))
+    if campaign.kind != CampaignKind.REAL:
+        raise ConflictError(_("Only robots are called in practice; nobody is added here."))
     number = understood(phone, campaign.country)
     contact = Contact(
         campaign=campaign,

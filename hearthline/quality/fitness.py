@@ -58,7 +58,7 @@ def standing(operator: User) -> Standing:
     """Two queries."""
     tests = list(
         FitnessTest.objects.filter(operator=operator).exclude(state=TestState.VOID)
-        .select_related("attempt__robot_call").order_by("-begun_at")[:50]
+        .select_related("attempt__campaign").order_by("-begun_at")[:50]
     )  # fmt: skip
     counted = [test for test in tests if test.state in COUNTED]
     latest = counted[0] if counted else None

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 
+from django.utils.formats import localize
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
@@ -118,7 +120,7 @@ def _manner(item: Mapping[str, Any]) -> str:
 
 
 def _number(value: float | None) -> str:
-    return f"{value:g}" if value is not None else ""
+    return str(localize(Decimal(f"{value:g}"))) if value is not None else ""
 
 
 _SENTENCES: dict[Manner, tuple[str | Promise, str | Promise]] = {

@@ -69,7 +69,7 @@ def test_an_invited_operator_passes_the_test_call_and_may_work(
         operator.page.get_by_role("link", name="To the test call").press("Enter")
         operator.page.get_by_role("button", name="Begin the test call").press("Enter")
         operator.sees("#guide", "What you save first is what counts")
-
+        operator.sees("#strip-mode", "No line")
         operator.press("Enter")
         operator.sees("#strip-mode", "Ready")
         operator.press("Enter")
@@ -113,3 +113,53 @@ def test_an_invited_operator_passes_the_test_call_and_may_work(
         operator.page.wait_for_url("**/work/shift/")
         assert operator.errors == []
         assert moderator.errors == []
+
+
+TUTORIAL = [
+    "Good afternoon, this is Anna from Clinic Zarya. Is this a good moment for you?",
+    "A check-up is free for you until the end of the month. Which day suits you?",
+    "Good, I will put you down for Tuesday.",
+]
+
+
+def test_the_tutorial_leads_through_the_console_by_keyboard_alone(
+    play: Playwright, exchange: Exchange, folder: Path
+) -> None:
+    with person(play, exchange) as operator:
+        give_voice(operator, folder / "speech", TUTORIAL)
+        operator.sign_in("nina@example.org")
+        operator.page.goto("/work/")
+        operator.page.locator("details.practice > summary").press("Enter")
+        operator.page.get_by_role("button", name="A first call, step by step").press("Enter")
+        operator.sees("#guide-now", "Press Enter to open the line")
+        operator.sees("#strip-mode", "No line")
+        operator.press("Enter")
+        operator.sees("#guide-now", "take the next contact", timeout_s=20)
+        operator.press("Enter")
+        operator.sees("#guide-now", "Then dial")
+        operator.press("d")
+        operator.sees("#strip-mode", "Talking", timeout_s=20)
+        operator.sees("#guide-now", "mark it on the right")
+        wait_for(lambda: operator.page.evaluate("window.talker.said") >= 3, "the talk", timeout_s=90)
+        operator.page.get_by_label("Tue", exact=True).press("Space")
+        operator.sees("#guide-now", "They want to talk to the desk")
+        operator.page.evaluate("document.activeElement.blur()")
+        operator.press("t")
+        operator.sees("#strip-mode", "Briefing", timeout_s=20)
+        operator.sees("#guide-now", "Tell the manager in a sentence")
+        operator.press("t")
+        operator.sees("#guide-now", "you are free", timeout_s=15)
+        operator.press("1")
+        operator.sees("#guide-now", "then save")
+        operator.press("Control+Enter")
+        operator.sees("#guide-now", "That was your first call", timeout_s=120)
+        operator.sees("#guide-feedback", "of 100")
+        assert exchange.row("SELECT state FROM calls_handover")["state"] == "completed"
+        call = exchange.row("SELECT outcome_right FROM quality_robotcall ORDER BY begun_at DESC LIMIT 1")
+        assert call["outcome_right"]
+        operator.page.locator("#guide-again").press("Enter")
+        operator.sees("#guide-now", "Then dial")
+        for _step in range(6):
+            operator.page.locator("#guide-skip").press("Enter")
+        operator.sees("#guide-now", "That was your first call")
+        assert operator.errors == []

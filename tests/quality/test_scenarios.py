@@ -10,6 +10,7 @@ import pytest
 from hearthline.quality.scenarios import library
 from hearthline.quality.scenarios.reading import ScenarioError, read_scenario
 from hearthline.quality.scenarios.scenario import Act, Manner, Use, Waits
+from hearthline.switch.robots.speech import write_wav
 
 RIGHT = """
 title: A short one
@@ -107,4 +108,6 @@ def test_a_recording_that_is_not_there_is_a_fault(tmp_path: Path) -> None:
     assert "stop.wav" in str(library.check(tmp_path)[1][0])
     (tmp_path / "recordings").mkdir()
     (tmp_path / "recordings" / "stop.wav").write_bytes(b"RIFF")
+    assert "ffmpeg" in str(library.check(tmp_path)[1][0])
+    write_wav(tmp_path / "recordings" / "stop.wav", bytes(1600))
     assert library.check(tmp_path) == (1, [])

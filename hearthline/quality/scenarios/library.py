@@ -7,6 +7,7 @@ says what is wrong with it.
 from __future__ import annotations
 
 import logging
+import wave
 from collections.abc import Iterable
 from functools import lru_cache
 from pathlib import Path
@@ -19,6 +20,7 @@ from hearthline.quality.scenarios.scenario import Scenario, Use
 logger = logging.getLogger(__name__)
 
 BUILT_IN = Path(__file__).resolve().parent
+RECORDING_FORM = (1, 2, 8000)  # channels, bytes a sample, samples a second
 MAX_SCENARIOS = 300  # of one folder and language
 
 
@@ -65,14 +67,28 @@ def check(folder: Path) -> tuple[int, list[ScenarioError]]:
         except (OSError, UnicodeDecodeError) as error:
             wrong.append(ScenarioError(slug, [Fault(1, f"The file cannot be read: {error}")]))
             continue
-        if missing := [
-            t.recording for t in scenario.turns if t.recording and not (folder / "recordings" / t.recording).is_file()
-        ]:
-            sentence = f"There is no recording {', '.join(missing)} in {folder / 'recordings'}."
-            wrong.append(ScenarioError(slug, [Fault(1, sentence)]))
+        named = [turn.recording for turn in scenario.turns if turn.recording]
+        faults = [Fault(1, sentence) for name in named if (sentence := _recording_fault(folder, name))]
+        if faults:
+            wrong.append(ScenarioError(slug, faults))
         else:
             right += 1
     return right, wrong
+
+
+def _recording_fault(folder: Path, name: str) -> str:
+    """What is wrong with a recording and how to put it right; "" when nothing is."""
+    path = folder / "recordings" / name
+    try:
+        with wave.open(str(path), "rb") as sound:
+            form = (sound.getnchannels(), sound.getsampwidth(), sound.getframerate())
+    except OSError:
+        return f"There is no recording {name} in {path.parent}."
+    except (wave.Error, EOFError):
+        form = (0, 0, 0)
+    if form == RECORDING_FORM:
+        return ""
+    return f"{name} is no WAV of 8 kHz, 16 bit, mono. Make it one: ffmpeg -i ... -ar 8000 -ac 1 -c:a pcm_s16le {name}"
 
 
 def _files(folder: Path) -> Iterable[tuple[str, Path]]:

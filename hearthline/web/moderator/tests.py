@@ -15,7 +15,7 @@ from hearthline.lib.errors import ExchangeError
 from hearthline.people.gates import for_roles
 from hearthline.people.models import Role, User
 from hearthline.quality import fitness
-from hearthline.quality.models import FitnessTest, TestState
+from hearthline.quality.models import FitnessTest, RobotCall, TestState
 from hearthline.quality.scenarios.library import scenario_of
 from hearthline.web.moderator.queue import go_on
 from hearthline.web.practice_words import field_titles, outcome_word, reasons_of, talk_of
@@ -32,7 +32,7 @@ def _page(
     request: HttpRequest, test: FitnessTest, refusal: str = "", comment: str = "", status: int = 200
 ) -> HttpResponse:
     assert test.attempt is not None  # the gate gives no other
-    attempt, call = test.attempt, test.attempt.robot_call
+    attempt, call = test.attempt, RobotCall.objects.get(pk=test.attempt.pk)
     titles = field_titles(attempt)
     written = test.answers.get("fields", {})
     counted = FitnessTest.objects.filter(operator=test.operator, state__in=fitness.COUNTED, begun_at__lt=test.begun_at)

@@ -43,12 +43,13 @@ def test(request: HttpRequest) -> HttpResponse:
     standing = fitness.standing(request.user)
     latest = standing.latest
     decided = latest is not None and latest.state in (TestState.PASSED, TestState.FAILED)
-    call = latest.attempt.robot_call if decided and latest is not None and latest.attempt is not None else None
+    attempt = latest.attempt if decided and latest is not None else None
+    call = RobotCall.objects.filter(pk=attempt.pk).first() if attempt is not None else None
     context = {
         "standing": standing,
         "latest": latest,
         "call": call,
-        "reasons": reasons_of(call, field_titles(latest.attempt)) if call and latest and latest.attempt else [],
+        "reasons": reasons_of(call, field_titles(attempt)) if call and attempt else [],
         "retry_hours": settings.HEARTHLINE.fitness_retry_hours,
     }
     return render(request, "operator/test.html", context)
