@@ -67,11 +67,13 @@ async function showFeedback(attempt: string, score: unknown): Promise<void> {
 
 document.addEventListener("exchange:event", (raw) => {
   const event = (raw as CustomEvent<ExchangeEvent>).detail;
-  if (event.name !== "practice.scored") return;
-  if (guide.dataset["kind"] === "tutorial") {
+  // a result that the person has chosen, not one that the exchange found by itself
+  const saved = event.name === "call.wrapped_up" && typeof event.payload["disposition"] === "number";
+  if (saved && guide.dataset["kind"] === "tutorial") {
     progress.seen(mode, "saved");
     show();
   }
-  if (guide.dataset["kind"] !== "test") void showFeedback(String(event.payload["attempt"]), event.payload["score"]);
+  if (event.name === "practice.scored" && guide.dataset["kind"] !== "test")
+    void showFeedback(String(event.payload["attempt"]), event.payload["score"]);
 });
 if (guide.dataset["kind"] === "tutorial") follow();
