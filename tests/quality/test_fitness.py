@@ -231,18 +231,8 @@ def test_training_costs_nothing_and_tells_what_came_of_it() -> None:
     assert Shift.objects.get(operator=operator).campaign == campaign
 
 
-def test_a_closed_campaign_says_why_and_leads_to_what_opens_it() -> None:
-    operator = an_operator(spoken_languages=["ru"], level=1)
-    english = a_running_campaign(1, language="en")
-    client = signed_in(operator)
-    page = client.get(reverse("operator:choose")).content.decode()
-    assert f"{reverse('account:profile')}#languages" in page
-    assert client.post(reverse("account:speak"), {"language": ["xx"]}).status_code == 302
-    operator.refresh_from_db()
-    assert operator.spoken_languages == ["ru"]
-    client.post(reverse("account:speak"), {"language": ["ru", "en"]})
-    operator.refresh_from_db()
-    assert set(operator.spoken_languages) == {"ru", "en"}
-    client.post(reverse("operator:begin"), {"campaign": str(english.pk)})
-    assert Shift.objects.filter(operator=operator, campaign=english).exists()
-    assert signed_in(a_moderator()).post(reverse("account:speak"), {"language": ["ru"]}).status_code in (302, 403, 404)
+def test_a_closed_campaign_says_why_and_leads_to_the_test_call() -> None:
+    a_running_campaign(1, language="ru")
+    page = signed_in(an_operator(spoken_languages=["ru"], level=0)).get(reverse("operator:choose")).content.decode()
+    assert "Pass the test call first" in page
+    assert f'href="{reverse("operator:test")}"' in page

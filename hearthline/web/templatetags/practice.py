@@ -10,12 +10,11 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
-from hearthline.campaigns.models import Campaign, CampaignKind
+from hearthline.campaigns.models import CampaignKind
 from hearthline.dialing.services import level_of
 from hearthline.people.models import User
 from hearthline.quality import fitness, house
 from hearthline.quality.models import RobotCall
-from hearthline.web.account import languages
 
 register = template.Library()
 RECENT = 5
@@ -26,11 +25,6 @@ def duration_from_zero(milliseconds: int) -> str:
     """'0:00', '1:05': a place in a call."""
     minutes, seconds = divmod(milliseconds // 1000, 60)
     return f"{minutes}:{seconds:02}"
-
-
-@register.simple_tag
-def spoken_choices(user: User) -> list[tuple[str, object, bool]]:
-    return languages.spoken_choices(user)
 
 
 @register.simple_tag
