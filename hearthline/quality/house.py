@@ -12,6 +12,7 @@ from datetime import time
 from typing import Any
 
 from django.conf import settings
+from django.core.cache import cache
 from django.db import transaction
 
 from hearthline.campaigns.models import (
@@ -49,6 +50,7 @@ _KINDS = (
     Manners(CampaignKind.TUTORIAL),
     Manners(CampaignKind.GOLDEN, CampaignState.DRAFT),  # nobody works in it
 )
+REMEMBERED_S = 60
 
 
 def house_id(kind: CampaignKind | str, language: str) -> uuid.UUID:
@@ -118,7 +120,14 @@ _CONVERSATIONS = (DispositionKind.SUCCESS, DispositionKind.REFUSAL)
 
 
 def practice_for(languages: Sequence[str]) -> list[Campaign]:
-    """The campaigns of training and tutorial in these languages, in their order."""
+    """The campaigns of training and tutorial in these languages, in their order. Remembered for a minute: they change with an
+    upgrade, and the page of choice is opened often."""
+    key = f"practice:{','.join(languages)}"
+    remembered: list[Campaign] | None = cache.get(key)
+    if remembered is not None:
+        return remembered
     wanted = [house_id(kind, code) for code in languages for kind in (CampaignKind.TUTORIAL, CampaignKind.TRAINING)]
     found = {row.pk: row for row in Campaign.objects.filter(pk__in=wanted, state=CampaignState.RUNNING)}
-    return [found[id] for id in wanted if id in found]
+    offered = [found[id] for id in wanted if id in found]
+    cache.set(key, offered, REMEMBERED_S)
+    return offered
