@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 import uuid
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -29,6 +30,7 @@ from hearthline.lib import clock
 from hearthline.lib.errors import NotFoundError
 from hearthline.lib.robot_numbers import is_robot_number, new_robot_number
 from hearthline.quality import house
+from hearthline.quality.golden import golden_figures
 from hearthline.quality.models import RobotCall
 from hearthline.quality.next_contact import next_contact
 from hearthline.quality.scenarios.library import scenario_of
@@ -180,3 +182,16 @@ def test_the_exchanges_own_campaigns_are_not_offered_for_work() -> None:
     assert str(real.pk) in page
     client.post(reverse("operator:begin"), {"campaign": str(training.pk)})
     assert not operator.shifts.exists()
+
+
+def test_staff_learn_who_gets_outcomes_wrong() -> None:
+    campaign = a_running_campaign(3)
+    good, bad = an_operator(name="Good"), an_operator(name="Bad")
+    for operator in (good, bad):
+        talk = a_talk(operator, campaign)
+        kind = meant(talk)["kind"] if operator is good else "do_not_call"
+        talk.wrap_up(kind=kind, **({"call_back_at": clock.now()} if kind == "call_back" else {}))
+        settle_robot_call(talk.attempt.pk)
+    figures = golden_figures(clock.now() - timedelta(days=1))
+    assert [(one.name, one.calls, one.right) for one in figures] == [("Bad", 1, 0), ("Good", 1, 1)]
+    assert golden_figures(clock.now() + timedelta(hours=1)) == []
