@@ -57,7 +57,7 @@ def _person(person: Person) -> User:
             "role": person.role,
             "language": person.language,
             "spoken_languages": list(person.spoken),
-            "level": 2,
+            "level": 0 if person.is_new else 2,
             "is_robot": person.is_robot,
             "is_staff": person.role == Role.ADMIN,
             "is_superuser": person.role == Role.ADMIN,

@@ -21,6 +21,7 @@ class Person:
     language: str = "en"
     spoken: tuple[str, ...] = ()
     is_robot: bool = False
+    is_new: bool = False  # an operator who has not passed the test call
 
     @property
     def email(self) -> str:
@@ -32,6 +33,14 @@ PEOPLE: tuple[Person, ...] = (
     Person("olga", "Olga Zaryanova", Role.CUSTOMER, _("owner of the clinic: campaigns, results, money"), _OWNER),
     Person("anna", "Anna Kareva", Role.OPERATOR, _("operator: calls with your microphone"), spoken=("en", "ru")),
     Person("maxim", "Максим Белов", Role.OPERATOR, _("operator with Russian pages"), language="ru", spoken=("ru",)),
+    Person(
+        "kira",
+        "Kira Novak",
+        Role.OPERATOR,
+        _("a new operator: first call, training, test call"),
+        spoken=("en",),
+        is_new=True,
+    ),
     Person("marina", "Marina Lunina", Role.CUSTOMER, _("manager: takes the calls that are handed over"), _MANAGER),
     Person("denis", "Denis Orlov", Role.CUSTOMER, _("a second manager"), _MANAGER),
     Person("irina", "Irina Sokol", Role.MODERATOR, _("moderator: listens and decides")),
