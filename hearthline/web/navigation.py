@@ -42,7 +42,6 @@ _MODERATOR: tuple[_Entry, ...] = (
     (_("To decide"), "moderator:queue", "check"),
     (_("Live"), "moderator:live", "headset"),
     (_("Calls"), "moderator:calls", "list"),
-    (_("Operators' ratings"), "moderator:ratings", "people"),
 )
 _ADMIN: tuple[_Entry, ...] = (
     (_("Exchange"), "staff:wall", "chart"),
@@ -53,7 +52,6 @@ _ADMIN: tuple[_Entry, ...] = (
     (_("To decide"), "moderator:queue", "check"),
     (_("Live"), "moderator:live", "headset"),
     (_("Calls"), "moderator:calls", "list"),
-    (_("Operators' ratings"), "moderator:ratings", "people"),
     (_("Data"), "admin:index", "gear"),
 )
 

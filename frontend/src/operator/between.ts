@@ -34,7 +34,7 @@ const QUIET: readonly Mode[] = ["ready", "no_line"];
 /** "15:05", or with its day when that is another one. */
 export function momentOf(seconds: number, now: number, language = document.documentElement.lang || "en"): string {
   const at = new Date(seconds * 1000);
-  const time = at.toLocaleTimeString(language, { hour: "2-digit", minute: "2-digit" });
+  const time = at.toLocaleTimeString(language, { hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
   if (at.toDateString() === new Date(now).toDateString()) return time;
   return `${at.toLocaleDateString(language, { day: "numeric", month: "short" })} ${time}`;
 }
