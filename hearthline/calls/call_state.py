@@ -63,7 +63,7 @@ class EndReason(StrEnum):
     OPERATOR_VANISHED = "operator_vanished"
     MANAGER_VANISHED = "manager_vanished"
     MAX_DURATION = "max_duration"
-    NODE_LOST = "node_lost"
+    NODE_LOST = "node_lost"  # the exchange's own fault
     RING_FAILED = "ring_failed"
     NO_ANSWER = "no_answer"  # the switch's own timer did not end the ringing
 
@@ -128,6 +128,7 @@ class CallState:
     operator_here: bool = True
     operator_stalled: bool = False
     node_here: bool = True
+    node_lost_at: float | None = None  # since when the switch is away, or was when it took the call with it
     manager: ManagerSide | None = None
     ending: Ending | None = None
     parting: tuple[str, ...] = ()  # legs that hear a closing sentence and are hung up after it

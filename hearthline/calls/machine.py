@@ -150,12 +150,14 @@ def _sound_finished(turn: Turn, event: ev.SoundFinished) -> None:
 
 def _node_lost(turn: Turn, event: ev.NodeLost) -> None:
     if turn.state.phase in LIVE and turn.state.node_here:
-        turn.change(node_here=False)
+        turn.change(node_here=False, node_lost_at=event.at)
         turn.start("node", event.at + NODE_BOUND_S)
 
 
 def _node_back(turn: Turn, _event: ev.NodeBack) -> None:
     turn.change(node_here=True)
+    if turn.state.contact_here:
+        turn.change(node_lost_at=None)
     turn.cancel("node")
     turn.rearrange()
     taping.again(turn)

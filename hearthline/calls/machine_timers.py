@@ -70,6 +70,7 @@ def _node_stayed_away(turn: Turn, at: float) -> None:
     if turn.state.phase not in LIVE or not turn.state.contact_here:
         return
     turn.change(operator_here=False)
+    turn.stop_talk_clock(turn.state.node_lost_at or at)
     if turn.state.ending is None:
         end_contact(turn, at, EndedBy.SWITCH, EndReason.NODE_LOST, ask_switch=False)
     turn.add(HangUp(turn.state.contact))  # should it come back after all; otherwise the reconciler finds the leg

@@ -1,8 +1,9 @@
 """Whether a conversation is paid, from evidence only, and the movement of the money: exactly once, whatever crashes when.
 
 The operator's word (the disposition) is necessary and never enough: the call must have been answered, must have lasted,
-and voice must have been heard in both directions. Every movement has an id derived from the attempt or is the hold itself,
-so that repeating a settlement is the same settlement.
+and voice must have been heard in both directions. Where the exchange's own switch failed and took the evidence with it, the
+customer pays nothing and the exchange pays the operator (ADR 22). Every movement has an id derived from the attempt or is the
+hold itself, so that repeating a settlement is the same settlement.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from django.conf import settings
 
 from hearthline.calls.call_state import EndReason
 from hearthline.calls.models import Attempt
-from hearthline.ledger import ringing, tariffs
+from hearthline.ledger import reversals, ringing, tariffs
 from hearthline.ledger import services as ledger
 from hearthline.ledger.models import Transfer
 from hearthline.lib.ids import derived_id
@@ -44,20 +45,30 @@ class Verdict:
 
 NOT_PAYABLE = (
     "not_answered", "not_wrapped_up", "disposition_not_payable", "too_short", "operator_vanished", "no_evidence",
-    "contact_not_heard", "operator_not_heard", "rejected", "reversed", "practice",
+    "contact_not_heard", "operator_not_heard", "rejected", "reversed", "practice", "exchange_fault",
 )  # fmt: skip
 
 
 def evidence_of(attempt: Attempt) -> Evidence:
     stats: dict[str, Any] = attempt.contact_stats
+    reason = str(attempt.machine.get("end_reason", ""))
+    talk_ms = attempt.talk_ms
+    if reason == EndReason.NODE_LOST and attempt.machine.get("node_lost_at") is None:
+        talk_ms = max(0, talk_ms - _longest_unwatched_ms())
     return Evidence(
         answered=attempt.answered_at is not None,
-        talk_ms=attempt.talk_ms,
+        talk_ms=talk_ms,
         contact_voice_ms=stats.get("voice_in_ms"),
         operator_voice_ms=stats.get("voice_out_ms"),
         ended_by=attempt.ended_by,
-        end_reason=str(attempt.machine.get("end_reason", "")),
+        end_reason=reason,
     )
+
+
+def _longest_unwatched_ms() -> int:
+    """Call control was lost, too, and nobody knows when the talk broke off: so much of its clock may have run on."""
+    configuration = settings.HEARTHLINE
+    return (configuration.node_lost_after_s + configuration.reconcile_every_s) * 1000
 
 
 def judge(evidence: Evidence, *, disposition_payable: bool | None, min_talk_s: int) -> Verdict:
@@ -72,6 +83,9 @@ def judge(evidence: Evidence, *, disposition_payable: bool | None, min_talk_s: i
         return Verdict(False, "too_short")
     if evidence.end_reason == EndReason.OPERATOR_VANISHED:
         return Verdict(False, "operator_vanished")
+    measured = evidence.contact_voice_ms is not None and evidence.operator_voice_ms is not None
+    if evidence.end_reason == EndReason.NODE_LOST and not measured:
+        return Verdict(False, "exchange_fault")
     if evidence.contact_voice_ms is None or evidence.operator_voice_ms is None:
         return Verdict(False, "no_evidence")
     if evidence.contact_voice_ms < VOICE_MIN_MS:
@@ -121,6 +135,8 @@ def settle(attempt: Attempt, verdict: Verdict, outcome: str = "") -> Settled:
     nothing = Money(0, campaign.currency)
     if hold is None:
         return Settled(nothing, nothing)
+    if verdict.reason == "exchange_fault":
+        return _compensated(attempt)
     if not verdict.payable and not campaign.ring_pay_minor:
         ledger.void(hold)
         return Settled(nothing, nothing)
@@ -141,6 +157,19 @@ def settle(attempt: Attempt, verdict: Verdict, outcome: str = "") -> Settled:
         return Settled(nothing, Money(own.posted_minor, campaign.currency))
     transfer = ledger.settle_conversation(hold=hold, commission=commission_of(held))
     return Settled(Money(transfer.amount_minor, campaign.currency), Money(transfer.posted_minor, campaign.currency))
+
+
+def _compensated(attempt: Attempt) -> Settled:
+    """The customer is charged nothing; the operator gets from the exchange what the conversation would have brought."""
+    hold = attempt.assignment.hold
+    assert hold is not None
+    held = Money(Transfer.objects.values_list("amount_minor", flat=True).get(pk=hold), attempt.campaign.currency)
+    pay = held if attempt.contact.scenario else held - commission_of(held)
+    ledger.void(hold)
+    reversals.compensate(
+        id=derived_id(hold, "compensation"), operator=attempt.operator_id, amount=pay, reference=f"attempt:{attempt.pk}"
+    )
+    return Settled(Money(0, held.currency), pay)
 
 
 def commission_of(price: Money) -> Money:

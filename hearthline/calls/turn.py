@@ -193,10 +193,11 @@ def contact_is_gone(turn: Turn, event: ev.HungUp) -> None:
         by, reason = state.ending.by, state.ending.reason.value
     else:
         by = {ev.Cut.REMOTE: EndedBy.CONTACT, ev.Cut.SWITCH: EndedBy.SWITCH}.get(event.by, EndedBy.EXCHANGE)
-        reason = ""
+        gone_with_the_switch = event.missed and event.by is ev.Cut.SWITCH and not event.stats
+        reason = EndReason.NODE_LOST.value if gone_with_the_switch else ""
     if state.manager is not None:
         drop_manager(turn, event.at, "over" if state.phase is Phase.HANDED_OVER else "contact_gone")
-    turn.stop_talk_clock(event.at)
+    turn.stop_talk_clock(state.node_lost_at if reason == EndReason.NODE_LOST and state.node_lost_at else event.at)
     turn.cancel(
         "ring", "warning", "max_duration", "operator_gone", "manager_gone", "contact_gone", "node",
         f"parting:{state.contact}",

@@ -28,6 +28,7 @@ NOT_PAYABLE: dict[str, str | Promise] = {
     "operator_not_heard": _("the operator was not heard"),
     "rejected": _("the customer rejected it"),
     "reversed": _("taken back by a moderator"),
+    "exchange_fault": _("the exchange's own fault; the exchange pays the operator"),
 }
 
 # calls.call_state.Phase, of a call that goes on
@@ -59,6 +60,7 @@ OWN_UNPAID: dict[str, str | Promise] = {
     "operator_vanished": _("your line was lost during the call"),
     "no_evidence": _("nothing was measured of its sound"),
     "operator_not_heard": _("you were not heard"),
+    "exchange_fault": _("a fault of the exchange ended it, so the exchange pays you and not the customer"),
 }
 
 

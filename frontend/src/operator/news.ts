@@ -36,6 +36,7 @@ export function savedSentence(outcome: Outcome): string {
   const amount = () => money(outcome.earned_minor, outcome.currency);
   if (outcome.payable) return say("earned", { amount: amount() });
   const reason = outcome.not_payable_reason;
+  if (reason === "exchange_fault") return `${say("earned", { amount })} ${say("paid_by_exchange")}`;
   const saved = reason ? say("saved_unpaid", { reason: unpaidReason(reason) }) : say("saved");
   return outcome.earned_minor > 0 ? `${saved} ${say("earned_ringing", { amount: amount() })}` : saved;
 }

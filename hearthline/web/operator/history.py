@@ -95,11 +95,12 @@ def _calls(operator: User, rows: list[Attempt]) -> list[Call]:
 
 
 def _transfer_of(attempt: Attempt) -> uuid.UUID | None:
-    """The movement that brought the operator this call's money: the hold itself, or what was paid for its ringing."""
+    """The movement that brought the operator this call's money: the hold itself, or what was paid for its ringing, or by the
+    exchange for a fault of its own."""
     hold = attempt.assignment.hold
     if hold is None or attempt.payable:
         return hold
-    return derived_id(hold, "ringing")
+    return derived_id(hold, "compensation" if attempt.not_payable_reason == "exchange_fault" else "ringing")
 
 
 def _moment(text: str) -> datetime | None:

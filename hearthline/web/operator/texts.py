@@ -177,6 +177,7 @@ TEXTS: dict[str, str | Promise] = {
     "offer_stay": _("To stay, take the next contact (Enter). You will not be asked again for a while."),
     "offer_wait": _("To wait here, try again in a while (Enter)."),
     "promise_due": _("It is time for a call that you promised. Take the next contact: it comes to you."),
+    "paid_by_exchange": _("A fault of the exchange cut the call off, so the exchange pays you itself."),
     "saved_unpaid": _("Saved. Not paid: {reason}."),
     "saved": _("Saved."),
     "unpaid_not_answered": _("nobody answered"),
