@@ -103,6 +103,10 @@ class Configuration(BaseSettings):
     node_full_cpu_percent: float = 90.0  # nor one whose engine uses so much of a core
     line_grace_s: int = 20  # a stalled browser may come back for this long before the contact is released
 
+    readiness_check: Literal["off", "offered", "required"] = (
+        "offered"  # of microphone and line, once a day on each device
+    )
+
     promise_grace_min: int = 15  # for so long a promised callback waits for who promised it; then anybody may call
     campaign_offer_every_min: int = 60  # how often an operator is told of campaigns that pay better; 0: never
 

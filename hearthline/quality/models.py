@@ -15,6 +15,7 @@ from hearthline.quality.models_moderation import (
     Review,
     ScorecardItem,
 )
+from hearthline.quality.models_readiness import LineCheck
 from hearthline.quality.models_scenarios import (
     FitnessTest,
     RobotCall,
@@ -29,6 +30,7 @@ __all__ = [
     "CampaignCheck",
     "Dispute",
     "FitnessTest",
+    "LineCheck",
     "QueueClaim",
     "Report",
     "Review",

@@ -27,7 +27,7 @@ from hearthline.lib.ids import new_id  # noqa: E402
 from hearthline.lib.money import Money  # noqa: E402
 from hearthline.people.models import Membership, Organisation, Role, User  # noqa: E402
 
-OPERATORS = ("Anna", "Berta", "Clara", "Dina", "Elsa", "Fanny", "Gerda", "Hilda", "Ilse")
+OPERATORS = ("Anna", "Berta", "Clara", "Dina", "Elsa", "Fanny", "Gerda", "Hilda", "Ilse", "Jana")
 SCRIPT = """Good afternoon, **{{name}}**! My name is {{operator}}, I am calling from the clinic "Zarya" about your check-up.
 You were with us on {{last_visit}}; this year it is free of charge.
 

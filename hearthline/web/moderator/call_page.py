@@ -19,8 +19,9 @@ from hearthline.calls.models import Attempt, Recording
 from hearthline.lib.errors import ExchangeError, NotFoundError
 from hearthline.people.gates import for_roles
 from hearthline.people.models import Role, User
-from hearthline.quality import reports, reviews
+from hearthline.quality import readiness, reports, reviews
 from hearthline.quality.models import CallRating, Dispute
+from hearthline.web.operator.readiness_words import in_one_line
 from hearthline.web.places import place_of
 from hearthline.web.trunk_tries import tries_of
 from hearthline.web.words import ANSWERS, not_payable_words, outcome_words
@@ -107,6 +108,9 @@ def facts_of(call: Attempt) -> list[tuple[str, str]]:
     for name, key in ((_("Loss"), "loss_percent"), (_("Jitter"), "jitter_ms")):
         if stats.get(key) is not None:
             facts.append((name, f"{stats[key]:.1f}{' %' if key == 'loss_percent' else ' ms'}"))
+    check = readiness.check_of(call)
+    if check is not None:
+        facts.append((_("Line check before the shift"), in_one_line(check)))
     if call.payable is False:
         facts.append((_("Not paid because"), not_payable_words(call.not_payable_reason)))
     if call.auto_outcome:

@@ -19,12 +19,14 @@ from hearthline.dialing.services import require_fit
 from hearthline.lib.errors import ExchangeError
 from hearthline.people.gates import for_roles
 from hearthline.people.models import Role, User
+from hearthline.quality.readiness import keep_with_shift, standing
 from hearthline.web.commands import operator_of
 from hearthline.web.operator.cards import MOST_CARDS, cards_for
 from hearthline.web.operator.keys import DEFAULT_KEYS, KEY_TITLES
 from hearthline.web.operator.languages import language_choices
 from hearthline.web.operator.page_state import page_state
 from hearthline.web.operator.promised import promised_by
+from hearthline.web.operator.ready import device_of, require_checked
 from hearthline.web.operator.texts import TEXTS
 
 CARDS_SHOWN = 12  # those that bring most; the rest by a link
@@ -47,6 +49,7 @@ def choose(request: HttpRequest) -> HttpResponse:
         "promises": promised_by(request.user),
         "grace_minutes": settings.HEARTHLINE.promise_grace_min,
         "languages": language_choices(request.user),
+        "readiness": standing(request.user, device_of(request)),
     }
     return render(request, "operator/choose.html", context)
 
@@ -58,10 +61,12 @@ def begin(request: HttpRequest) -> HttpResponse:
     campaign = campaign_for_operator(request.user, request.POST.get("campaign", ""))
     try:
         require_fit(request.user, campaign)
-        services.begin_shift(operator=request.user, campaign=campaign)
+        require_checked(request, request.user)
+        begun = services.begin_shift(operator=request.user, campaign=campaign)
     except ExchangeError as refusal:
         messages.error(request, str(refusal.sentence))
         return redirect("operator:choose")
+    keep_with_shift(begun, device_of(request))
     return redirect("operator:shift")
 
 

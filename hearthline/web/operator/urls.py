@@ -11,6 +11,7 @@ from hearthline.web.operator import (
     pages,
     practice,
     promised,
+    ready,
     shift_commands,
     summary,
 )
@@ -20,6 +21,9 @@ urlpatterns = [
     path("work/", pages.choose, name="choose"),
     path("work/languages/", languages.languages, name="languages"),
     path("work/promises/<uuid:id>/give-up/", promised.give_up, name="give_up_promise"),
+    path("work/ready/", ready.page, name="ready"),
+    path("work/ready/keep/", ready.keep, name="keep_ready"),
+    path("work/ready/skip/", ready.skip, name="skip_ready"),
     path("work/begin/", pages.begin, name="begin"),
     path("work/feedback/", own_call.feedback, name="feedback"),
     path("work/calls/<uuid:id>/", own_call.call, name="call"),
