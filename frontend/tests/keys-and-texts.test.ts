@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { collisions, isRemappable, keyLabel, resolveKeys } from "../src/keys/bindings.ts";
 import { clock, money, say, setTexts, wallClock } from "../src/net/texts.ts";
-import { newsOf, savedSentence } from "../src/operator/news.ts";
+import { lostCallSentence, newsOf, savedSentence } from "../src/operator/news.ts";
+import type { Call } from "../src/operator/state.ts";
 
 const DEFAULTS = { hang_up: "KeyH", mute: "KeyM", take_back: "Escape" };
 
@@ -74,4 +75,21 @@ test("what happened, in words", () => {
   const outcome = { payable: false, not_payable_reason: "too_short", earned_minor: 0, currency: "RUB" };
   assert.equal(savedSentence(outcome), "not paid: too short");
   assert.equal(savedSentence({ ...outcome, not_payable_reason: "unheard_of" }), "not paid: other");
+});
+
+test("why the exchange let a contact go stands before who ended the call", () => {
+  setTexts({
+    ended_by_exchange: "Too long.",
+    ended_operator_vanished: "Your browser was gone.",
+    paid_by_exchange: "By us.",
+  });
+  const ended = (reason: string) =>
+    newsOf({ id: 1, name: "call.ended", at: 0, payload: { by: "exchange", reason, answered: true } });
+  assert.equal(ended("operator_vanished").trouble, "Your browser was gone.");
+  assert.equal(ended("max_duration").note, "Too long.");
+  const call = { phase: "wrap_up", end_reason: "operator_vanished" } as Call;
+  assert.equal(lostCallSentence(call), "Your browser was gone.");
+  assert.equal(lostCallSentence({ ...call, phase: "closed" }), "");
+  assert.equal(lostCallSentence({ ...call, end_reason: "asked" }), "");
+  assert.equal(lostCallSentence(null), "");
 });

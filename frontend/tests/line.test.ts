@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { dbfs, meterShare, SILENT_AFTER_MS, SilenceWatch } from "../src/line/level.ts";
 import { isPoor, qualityOf } from "../src/line/quality.ts";
+import { SleepWatch } from "../src/line/sleep.ts";
 
 test("levels of known signals", () => {
   const sine = Float32Array.from({ length: 4800 }, (_, n) => Math.sin((2 * Math.PI * 100 * n) / 4800));
@@ -57,4 +58,12 @@ test("what the far end misses counts as well, and an empty report is no mistake"
   assert.equal(quality.roundTripMs, 200);
   const [nothing] = qualityOf([], { received: 0, lost: 0 });
   assert.deepEqual(nothing, { codec: "", roundTripMs: undefined, lossPercent: 0, jitterMs: 0 });
+});
+
+test("a device that slept is noticed once, a late tick is not", () => {
+  const watch = new SleepWatch(0);
+  assert.equal(watch.tick(1000), undefined);
+  assert.equal(watch.tick(5000), undefined); // four seconds late: a busy page
+  assert.equal(watch.tick(17_000), 12_000);
+  assert.equal(watch.tick(18_000), undefined);
 });

@@ -259,6 +259,7 @@ def _call_details(name: str, state: CallState, details: dict[str, Any]) -> dict[
         return details
     return {
         "by": state.ended_by,
+        "reason": state.end_reason,
         "cause": state.cause,
         "outcome": details.get("outcome", ""),
         "talk_ms": state.talked_ms,

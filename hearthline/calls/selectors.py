@@ -249,6 +249,7 @@ def call_json(attempt: Attempt) -> dict[str, Any]:
         "operator_left_at": _iso(attempt.operator_left_at),
         "ended_at": _iso(attempt.ended_at),
         "ended_by": attempt.ended_by,
+        "end_reason": str(attempt.machine.get("end_reason", "")),
         "max_duration_s": attempt.campaign.max_duration_s,
         "recording": _recording_json(attempt),
         "draft": {"fields": attempt.result, "notes": attempt.notes},

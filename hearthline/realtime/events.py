@@ -108,6 +108,7 @@ class CallRecording(CallChanged):
 
 class CallEnded(CallChanged):
     by: str = ""  # "operator", "contact", "manager", "switch", "exchange"
+    reason: str = ""  # why we let the contact go, as `calls.call_state.EndReason`; empty: they or the network did
     cause: int | None = None  # Q.850
     outcome: str = (
         ""  # "busy", "no_answer", "absent", "rejected", "network", "cancelled"; empty: there was a conversation

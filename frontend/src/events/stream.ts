@@ -37,6 +37,14 @@ export class EventStream {
     this.source?.close();
   }
 
+  /** This device slept: a connection that died meanwhile may look alive for minutes. */
+  again(): void {
+    if (this.closed) return;
+    window.clearTimeout(this.retryTimer);
+    this.source?.close();
+    this.open();
+  }
+
   private open(): void {
     const separator = this.url.includes("?") ? "&" : "?";
     const source = new EventSource(`${this.url}${separator}after=${this.lastId}`);

@@ -15,6 +15,9 @@ export interface LineNote {
   moved?: boolean;
 }
 
+/** The microphone went, and `another` is used, or none is left; or the one that went is `back`. */
+export type DeviceNews = "another" | "none" | "back";
+
 export interface LineHandlers {
   /** Ask the exchange: the offer there, the answer back. `line` names the existing one when it is renewed. */
   open(offer: string, line: string): Promise<{ line: string; answer: string }>;
@@ -22,6 +25,8 @@ export interface LineHandlers {
   state(state: LineState, note: LineNote): void;
   microphone(stream: MediaStream): void;
   trouble(trouble: MicrophoneTrouble): void;
+  /** Pages without a word of their own for it say that the microphone was unplugged. */
+  device?(news: DeviceNews, label: string): void;
   failed(refusal: Refusal): void;
   quality(quality: Quality): void;
 }
@@ -42,6 +47,7 @@ export class Line implements PersonLine {
   private peer: RTCPeerConnection | undefined;
   private stream: MediaStream | undefined;
   private deviceId: string | undefined;
+  private lostDevice: string | undefined; // unplugged in use: taken again when it returns
   private renewTimer: number | undefined;
   private renewing = false;
   private awaySince: number | undefined;
@@ -149,16 +155,28 @@ export class Line implements PersonLine {
     for (const track of this.stream?.getAudioTracks() ?? []) track.enabled = !muted;
   }
 
-  /** Change the microphone within the open line. */
+  /** Change the microphone within the open line: the person has chosen. */
   async useMicrophone(deviceId: string): Promise<void> {
+    this.lostDevice = undefined;
+    await this.changeMicrophone(deviceId);
+  }
+
+  /** This device slept: nobody knows what the network has become meanwhile, so ask anew. */
+  awoke(): void {
+    this.renewSoon(0);
+  }
+
+  private async changeMicrophone(deviceId: string): Promise<boolean> {
     this.deviceId = deviceId;
-    if (!this.peer) return;
+    if (!this.peer) return false;
     try {
       await this.takeMicrophone(deviceId);
       const track = this.stream?.getAudioTracks()[0];
       if (track) await this.peer.getSenders()[0]?.replaceTrack(track);
+      return true;
     } catch (error) {
       this.handlers.trouble(troubleOf(error));
+      return false;
     }
   }
 
@@ -205,20 +223,29 @@ export class Line implements PersonLine {
 
   private async microphoneLost(track: MediaStreamTrack): Promise<void> {
     if (!this.stream?.getAudioTracks().includes(track) || !this.peer) return;
+    this.lostDevice ??= this.deviceId;
     this.deviceId = undefined;
-    this.handlers.trouble("unplugged");
     await this.useAnyMicrophone();
   }
 
   private async devicesChanged(): Promise<void> {
-    const track = this.stream?.getAudioTracks()[0];
-    if (this.peer && track?.readyState === "ended") await this.useAnyMicrophone();
+    if (!this.peer) return;
+    const back = (await microphones()).find((device) => device.deviceId === this.lostDevice);
+    if (back) {
+      this.lostDevice = undefined;
+      if (await this.changeMicrophone(back.deviceId)) this.handlers.device?.("back", back.label);
+    } else if (this.stream?.getAudioTracks()[0]?.readyState === "ended") await this.useAnyMicrophone();
   }
 
   private async useAnyMicrophone(): Promise<void> {
-    const devices = await navigator.mediaDevices.enumerateDevices();
-    const first = devices.find((device) => device.kind === "audioinput" && device.deviceId);
-    if (first) await this.useMicrophone(first.deviceId);
+    const [first] = await microphones();
+    if (!first) this.tellDevice("none", "");
+    else if (await this.changeMicrophone(first.deviceId)) this.tellDevice("another", first.label);
+  }
+
+  private tellDevice(news: DeviceNews, label: string): void {
+    if (this.handlers.device) this.handlers.device(news, label);
+    else this.handlers.trouble("unplugged");
   }
 
   /** A new peer connection; the exchange keeps the line (and the call on it) when `id` names one within the grace time. */
@@ -304,8 +331,10 @@ export class Line implements PersonLine {
     try {
       if (peer.connectionState === "closed" || peer.signalingState !== "stable") await this.connect();
       else {
+        const former = this.id;
         peer.setConfiguration({ ...peer.getConfiguration(), iceServers: await relays() });
         await this.negotiate(peer, true);
+        if (this.id !== former) await this.connect(); // it was closed meanwhile: this is another leg, and wants another connection
       }
     } catch (error) {
       this.notRenewed(error);
@@ -368,6 +397,11 @@ export class Line implements PersonLine {
     this.awaySince = undefined;
     this.audio.srcObject = null;
   }
+}
+
+async function microphones(): Promise<MediaDeviceInfo[]> {
+  const devices = await navigator.mediaDevices.enumerateDevices();
+  return devices.filter((device) => device.kind === "audioinput" && device.deviceId);
 }
 
 function gathered(peer: RTCPeerConnection): Promise<void> {

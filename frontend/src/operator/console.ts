@@ -5,6 +5,7 @@ import type { KeyMap, Shortcuts } from "../keys/bindings.ts";
 import { leaveField, listen } from "../keys/bindings.ts";
 import { LinePanel } from "../line/panel.ts";
 import { isTelephone, type OwnLine, type PersonLine, PhoneLine } from "../line/phone.ts";
+import { onAwakening } from "../line/sleep.ts";
 import { play } from "../line/sounds.ts";
 import { byId } from "../net/parts.ts";
 import { get, post, Refusal } from "../net/post.ts";
@@ -13,7 +14,7 @@ import { BetweenCalls, type Offer } from "./between.ts";
 import { askToEnd, ContactDialog, Keypad, KeysDialog, prepareClosers } from "./dialogs.ts";
 import type { Action, Mode } from "./mode.ts";
 import { isPossible, modeOf, primaryOf } from "./mode.ts";
-import { newsOf, type Outcome, savedSentence } from "./news.ts";
+import { lostCallSentence, newsOf, type Outcome, savedSentence } from "./news.ts";
 import { browserLine, heardOfLine, type LineSurroundings, telephoneLine } from "./own-line.ts";
 import type { ConsoleState } from "./state.ts";
 import { applyEvent, changesEverything, mergeState } from "./state.ts";
@@ -129,13 +130,18 @@ export class Console {
       if (this.state.call && this.state.call.phase !== "closed") event.preventDefault();
     });
     this.bindKeys();
-    new EventStream("/events/", this.state.last_event, {
+    const stream = new EventStream("/events/", this.state.last_event, {
       event: (event) => this.heard(event),
       reset: () => void this.readState(),
       connection: (up) => this.streamChanged(up),
       ended: (reason) => this.strip.trouble("stream", say(`trouble_${reason}`)),
     });
+    onAwakening(() => {
+      stream.again();
+      void this.readState();
+    });
     this.render();
+    this.strip.trouble("call", lostCallSentence(this.state.call) || undefined);
     if (this.line instanceof PhoneLine) this.line.sync(this.state.line);
     else if (this.lineIsOurs()) void this.openLine();
     else if (this.state.line) this.strip.note(say("line_elsewhere"));

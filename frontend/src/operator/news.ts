@@ -2,6 +2,7 @@
 import type { ExchangeEvent } from "../events/stream.ts";
 import { has, money, say } from "../net/texts.ts";
 import { recordingNews } from "./recording.ts";
+import type { Call } from "./state.ts";
 
 export interface News {
   note?: string;
@@ -36,7 +37,7 @@ export function savedSentence(outcome: Outcome): string {
   const amount = () => money(outcome.earned_minor, outcome.currency);
   if (outcome.payable) return say("earned", { amount: amount() });
   const reason = outcome.not_payable_reason;
-  if (reason === "exchange_fault") return `${say("earned", { amount })} ${say("paid_by_exchange")}`;
+  if (reason === "exchange_fault") return `${say("earned", { amount: amount() })} ${say("paid_by_exchange")}`;
   const saved = reason ? say("saved_unpaid", { reason: unpaidReason(reason) }) : say("saved");
   return outcome.earned_minor > 0 ? `${saved} ${say("earned_ringing", { amount: amount() })}` : saved;
 }
@@ -47,10 +48,18 @@ function ringingSentence(p: Record<string, unknown>): string {
   return ` ${say("earned_ringing", { amount: money(minor, text(currency)) })}`;
 }
 
+/** A page that was away when its call was let go says why; empty for any other call. */
+export function lostCallSentence(call: Call | null): string {
+  const key = `ended_${call?.end_reason ?? ""}`;
+  return call?.phase === "wrap_up" && call.end_reason && has(key) ? say(key) : "";
+}
+
 const TELLERS: Record<string, (p: Record<string, unknown>) => News> = {
   "call.answered": () => ({ note: "", sound: "answered" }),
   "call.dialling": () => ({ note: "" }),
   "call.ended": (p) => {
+    const fault = `ended_${text(p["reason"])}`;
+    if (p["answered"] && has(fault)) return { trouble: say(fault), sound: "ended" };
     const key = `ended_by_${text(p["by"])}`;
     // how an unanswered call ended is told by call.wrapped_up
     return { ...(p["answered"] && has(key) ? { note: say(key) } : {}), sound: "ended" };

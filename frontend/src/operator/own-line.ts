@@ -12,6 +12,7 @@ import {
   toldOfTelephone,
 } from "../line/phone.ts";
 import { isPoor } from "../line/quality.ts";
+import { onAwakening } from "../line/sleep.ts";
 import { play } from "../line/sounds.ts";
 import { byId } from "../net/parts.ts";
 import { post } from "../net/post.ts";
@@ -61,6 +62,11 @@ export function browserLine(around: LineSurroundings, existing: string): Line {
       },
       microphone: (stream) => void panel.microphone(stream),
       trouble: (trouble) => strip.trouble("microphone", troubleSentence(trouble)),
+      device: (news, label) => {
+        strip.trouble("microphone", news === "back" ? undefined : say(`device_${news}`, { label }));
+        if (news === "back") strip.note(say("device_back", { label }));
+        play("attention");
+      },
       failed: (refusal) => strip.trouble("line", refusal.message),
       quality: (quality) => {
         panel.measured(quality);
@@ -69,6 +75,11 @@ export function browserLine(around: LineSurroundings, existing: string): Line {
     },
     existing,
   );
+  onAwakening((sleptMs) => {
+    if (made.state !== "open" && made.state !== "reconnecting") return;
+    strip.note(say("slept", { seconds: Math.round(sleptMs / 1000) }));
+    made.awoke();
+  });
   return made;
 }
 

@@ -79,6 +79,8 @@ export interface Call {
   operator_left_at: string | null;
   ended_at: string | null;
   ended_by: string;
+  /** Why the exchange let the contact go: "operator_vanished", "node_lost", ...; empty: it did not. */
+  end_reason?: string;
   max_duration_s: number;
   recording?: CallRecording;
   draft: { fields: Record<string, unknown>; notes: string };

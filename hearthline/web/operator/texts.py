@@ -29,6 +29,16 @@ LINE_TEXTS: dict[str, str | Promise] = {
     "trouble_network": _(
         "The sound could not reach the exchange. A firewall may hold it back: allow outgoing UDP, then open the line again."
     ),
+    "device_another": _(
+        "The microphone was unplugged; {label} is used now. When the first one is plugged in again, the line goes back to it."
+    ),
+    "device_none": _(
+        "The microphone was unplugged, and there is no other. Plug it in again: the line takes it by itself."
+    ),
+    "device_back": _("The microphone is back: {label}."),
+    "slept": _(
+        "This device slept for {seconds} s, and the line is being connected again. Keep the lid open during a call."
+    ),
     "trouble_silent": _("Your microphone has been silent for 5 seconds. Is the headset plugged in and switched on?"),
     "trouble_taken_over": _("The line was opened on another page. To work here, open it again."),
     "line_elsewhere": _("Your line is open on another page. Open it here to go on here."),
@@ -198,6 +208,14 @@ TEXTS: dict[str, str | Promise] = {
     "ended_by_operator": _("You hung up."),
     "ended_by_manager": _("The manager hung up."),
     "ended_by_exchange": _("The longest time for a call has passed."),
+    "ended_operator_vanished": _(
+        "Nothing came from your browser for too long, so the contact heard a goodbye and was let go. Open the line if it is"
+        " closed, then save how far you came; the contact can be called again."
+    ),
+    "ended_node_lost": _(
+        "The telephone part of the exchange failed, and the call with it. It is not your fault: save the result; if you had"
+        " talked long enough, the exchange pays you."
+    ),
     "ended_by_switch": _("The telephone network ended the call."),
     "handover_declined": _("{manager} declined. The contact is with you again."),
     "handover_unanswered": _("{manager} did not answer. The contact is with you again."),
