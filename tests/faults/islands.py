@@ -38,6 +38,11 @@ def _do(*command: str) -> str:
     return done.stdout
 
 
+def ip(*words: str) -> None:
+    """Raises NoIslandsError when it is refused."""
+    _do("ip", *words)
+
+
 @cache
 def permitted() -> bool:
     """Whether an island with a cable that can be cut may be made here."""

@@ -14,7 +14,7 @@ from django.contrib.auth import login  # noqa: E402
 from django.contrib.sessions.backends.db import SessionStore  # noqa: E402
 from django.http import HttpRequest  # noqa: E402
 
-from hearthline.calls.models import CampaignRating, Shift, Trunk  # noqa: E402
+from hearthline.calls.models import Attempt, CampaignRating, Shift, Trunk  # noqa: E402
 from hearthline.campaigns.models import Contact, ContactState  # noqa: E402
 from hearthline.campaigns.recording_links import make_link  # noqa: E402
 from hearthline.ledger import payouts, services  # noqa: E402
@@ -23,6 +23,7 @@ from hearthline.lib import clock  # noqa: E402
 from hearthline.lib.ids import new_id  # noqa: E402
 from hearthline.lib.money import Money  # noqa: E402
 from hearthline.people.models import Role, User  # noqa: E402
+from hearthline.quality import disputes, ratings, readiness, reports, reviews  # noqa: E402
 from tests.campaigns.worlds import a_running_campaign  # noqa: E402
 from tests.people.conftest import a_person, a_second_factor  # noqa: E402
 from tests.web.world import World, a_world  # noqa: E402
@@ -60,6 +61,20 @@ def operators_affairs(world: World) -> None:
     a_running_campaign(2, world.organisation, name="Deutsch", language="de")
 
 
+def judged_call(world: World, moderator: User) -> dict[str, str]:
+    """A call that was checked, rated, scored, reported and appealed about: something on every page of the moderators."""
+    call = Attempt.objects.filter(campaign=world.campaign, payable=True).order_by("-dialled_at")[0]
+    items = [{"code": code, "state": "fair", "value": 12.5} for code in readiness.ITEMS]
+    readiness.record(operator=world.operator, device="a device", items=items)
+    ratings.rate(attempt=call, by=world.owner, stars=2, reason="rude", words="Interrupts all the time.")
+    answers = {item.key: "partly" for item in reviews.scorecard()}
+    mark = reviews.Mark(at_ms=1000, words="interrupts")
+    reviews.score(attempt=call, reviewer=moderator, answers=answers, comment="Listen more.", marks=[mark])
+    dispute = disputes.appeal(attempt=call, operator=world.operator, kind="score", words="The contact interrupted me.")
+    report = reports.tell(by=world.owner, words="He was rude.", attempt=call)
+    return {"call": str(call.pk), "dispute": str(dispute.pk), "report": str(report.pk)}
+
+
 world = a_world(contacts=40, calls=24)
 operators_affairs(world)
 admin, moderator = a_person(Role.ADMIN), a_person(Role.MODERATOR)
@@ -78,6 +93,7 @@ print(
             "contact": str(world.contact().pk),
             "recording": str(world.recording().pk),
             "shared": urlsplit(make_link(world.recording().attempt_id, world.owner.pk, clock.now())).path,
+            **judged_call(world, a_person(Role.MODERATOR)),
         }
     )
 )
