@@ -93,7 +93,7 @@ print(
             "contact": str(world.contact().pk),
             "recording": str(world.recording().pk),
             "shared": urlsplit(make_link(world.recording().attempt_id, world.owner.pk, clock.now())).path,
-            **judged_call(world, a_person(Role.MODERATOR)),
+            **judged_call(world, moderator),
         }
     )
 )

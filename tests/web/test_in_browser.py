@@ -136,15 +136,15 @@ def watched(context: BrowserContext) -> tuple[Page, list[str]]:
     return page, complaints
 
 
+@pytest.mark.parametrize("who", PAGES)
 def test_every_page_is_accessible_in_both_schemes_and_fits_three_widths(
-    exchange: Exchange, seeded: dict[str, str], chromium: Browser
+    exchange: Exchange, seeded: dict[str, str], chromium: Browser, who: str
 ) -> None:
     """Everything in light at 1280 px; then, with the same page dark at 390 px, what depends on colours and sizes."""
     axe, problems = AXE.read_text(), []
-    for who, paths in PAGES.items():
-        context = visit(chromium, exchange, seeded.get(who, ""), bypass_csp=True)
+    with visit(chromium, exchange, seeded.get(who, ""), bypass_csp=True) as context:
         page, complaints = watched(context)
-        for path in paths:
+        for path in PAGES[who]:
             page.emulate_media(color_scheme="light", reduced_motion="reduce")  # no colours on their way
             page.set_viewport_size({"width": 1280, "height": 900})
             page.goto(path.format(**seeded))
@@ -160,7 +160,6 @@ def test_every_page_is_accessible_in_both_schemes_and_fits_three_widths(
             page.set_viewport_size({"width": 320, "height": 640})
             problems += sideways(page, path)
         problems += complaints
-        context.close()
     assert problems == []
 
 
