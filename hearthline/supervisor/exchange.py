@@ -22,7 +22,7 @@ class CannotRunError(Exception):
 
 
 def exchange_children(configuration: Configuration) -> list[Child]:
-    """The engine, the robots, the web process with call control, the worker; in the order of their start. FreeSWITCH is nobody's child
+    """The engine, the web process with call control, the worker, the robots; in the order of their start. FreeSWITCH is nobody's child
     here: it is started by the system, and its calls outlive a restart of the exchange."""
     env = {"PYTHONPATH": str(ROOT), "HEARTHLINE_DATA": str(configuration.data), "HEARTHLINE_CALLCONTROL": "in_web"}
     env |= {"HEARTHLINE_LOG_FORMAT": configuration.log_format, "HEARTHLINE_LOG_LEVEL": configuration.log_level}
@@ -48,9 +48,9 @@ def exchange_children(configuration: Configuration) -> list[Child]:
         engine.append(Child("engine", _engine_command(configuration), env, engine_is_well))
     return [
         *engine,
-        Child("practice", [*python, "hearthline", "robots"], env, robots_listen),
         Child("web", [*python, "hearthline", "web", "--host", host, "--port", str(port)], env, web_answers),
         Child("worker", [*python, "hearthline", "worker"], env),
+        Child("practice", [*python, "hearthline", "robots"], env, robots_listen, ready_within_s=60.0),
     ]
 
 

@@ -60,6 +60,7 @@ def test_an_invited_operator_passes_the_test_call_and_may_work(
 ) -> None:
     exchange.seed(provider=at_provider(provider), contacts=[["+79161230001", "Irina"]])
     exchange.manage(MODERATOR)
+    wait_for(lambda: exchange.rows("SELECT 1 FROM campaigns_campaign WHERE kind = 'test'"), "the robots' campaigns")
     with person(play, exchange) as operator, person(play, exchange) as moderator:
         give_voice(operator, folder / "speech", SENTENCES)
         accept(operator, exchange.run("invite", "operator").strip())
