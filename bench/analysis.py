@@ -32,7 +32,7 @@ def figures() -> Iterator[Figure]:
     rows = list(measured())
     columns = [row.name for row in rows]
     print(f"\n{'mean absolute error':<28}" + "".join(f"{name:>14}" for name in columns))
-    for figure in rows[2].errors:
+    for figure in rows[3].errors:
         cells = [f"{row.error(figure):.3g}" if row.errors[figure] else "" for row in rows]
         print(f"{figure:<28}" + "".join(f"{cell:>14}" for cell in cells))
     print(f"\n{'told for what they are':<28}" + "".join(f"{name:>14}" for name in columns))
@@ -40,7 +40,7 @@ def figures() -> Iterator[Figure]:
         cells = [f"{sum(row.found[kind])} of {len(row.found[kind])}" for row in rows]
         print(f"{kind:<28}" + "".join(f"{cell:>14}" for cell in cells))
     print(flush=True)
-    quiet, loud = rows[0], rows[4]
+    quiet, loud = rows[0], rows[5]
     yield Figure("answer latency, median, error without noise", f"{quiet.error('answer latency, median, ms'):.0f} ms")
     yield Figure("answer latency, median, error at 5 dB of hiss", f"{loud.error('answer latency, median, ms'):.0f} ms")
 

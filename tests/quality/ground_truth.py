@@ -27,7 +27,13 @@ from tests.quality import calls
 from tests.quality.synthesis import SynthesisedCall, conversation
 
 PACKED = "as Opus"  # without noise, through the codec in which recordings are kept
-CONDITIONS = [("", 0.0), (PACKED, 0.0), *((noise, snr) for noise in ("white", "babble") for snr in (20.0, 10.0, 5.0))]
+GATED = "gated"  # nothing at all is sent while nobody speaks, as by noise suppressors and robots; through Opus, too
+CONDITIONS = [
+    ("", 0.0),
+    (PACKED, 0.0),
+    (GATED, 0.0),
+    *((noise, snr) for noise in ("white", "babble") for snr in (20.0, 10.0, 5.0)),
+]
 CLAIM = Claim(conversation=True, payable=True)
 SPEAKS = 10  # conversations; half of them Russian
 MACHINES = 6
@@ -81,8 +87,10 @@ def measured() -> Iterator[Row]:
 
 
 def _analysed(row: Row, call: SynthesisedCall, noise: str, snr_db: float, seed: int) -> Analysis:
-    channels = call.channels(noise="" if noise == PACKED else noise, snr_db=snr_db, seed=seed + 1)
-    if noise == PACKED:
+    known = "" if noise in (PACKED, GATED) else noise
+    quiet = 0.0 if noise == GATED else 3.0
+    channels = call.channels(noise=known, snr_db=snr_db, seed=seed + 1, line_noise=quiet)
+    if noise in (PACKED, GATED):
         channels = packed(*channels)
     began = time.process_time()
     found = analyse([channels])

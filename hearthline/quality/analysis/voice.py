@@ -25,6 +25,8 @@ COARSE_SPREADS, FINE_SPREADS = (
     2.2,
     1.0,
 )  # a voice stands out more than noise does, by so many standard deviations of noise
+GATED_SHARE = 0.1  # of frames of nothing: a line that may send nothing while nobody speaks
+STEADY_MEAN_DB, STEADY_SPREAD_DB = 5.0, 3.5  # noise lies near its own floor and moves little; weak speech does neither
 BRIDGED_MS = 300  # a shorter pause is part of speaking
 TONE_EDGE_MS = 30  # where a tone sets in it is no tone yet
 SHORTEST_MS = 120  # a shorter sound is a click
@@ -56,19 +58,26 @@ def speech_of(frames: Frames, tones: list[Span] | None = None) -> list[Span]:
         np.float32
     )
     power[silent] = np.float32(10 ** (FAINTEST_DB / 10))
-    coarse = _above_floor(power, COARSE_MS, silent)
+    counts = ~silent
+    coarse = _above_floor(power, COARSE_MS, counts)
     mean, spread = _of_noise(coarse[~silent])
+    steady = mean < STEADY_MEAN_DB and spread < STEADY_SPREAD_DB
+    if frames.dead.mean() >= GATED_SHARE and not steady:
+        # nothing is sent while nobody speaks: what there is is speech, and nothing itself is the floor
+        counts, mean, spread = counts | frames.dead, 0.0, 0.0
+        coarse = _above_floor(power, COARSE_MS, counts)
     likely = (coarse >= max(COARSE_LEAST_DB, mean + COARSE_SPREADS * spread)) & ~silent
-    fine = _above_floor(power, FINE_MS, silent)
-    noise = fine[~likely & ~silent]
+    fine = _above_floor(power, FINE_MS, counts)
+    noise = fine[~likely & counts]
     bar = max(FINE_LEAST_DB, float(noise.mean() + FINE_SPREADS * noise.std())) if len(noise) else FINE_LEAST_DB
     return _spans(likely & (fine >= bar))
 
 
-def _above_floor(power: Floats, smoothed_ms: int, silent: NDArray[np.bool_]) -> Floats:
-    """dB of each frame above the floor. Bands with more noise count less, by the square root of it."""
+def _above_floor(power: Floats, smoothed_ms: int, counts: NDArray[np.bool_]) -> Floats:
+    """dB of each frame above the floor, which is judged on the frames that count. Bands with more noise count less, by the square
+    root of it."""
     smooth = np.maximum(_smoothed(power, smoothed_ms // HOP_MS | 1), np.float32(10 ** (FAINTEST_DB / 10)))
-    floor = 10 ** (noise_floor((10 * np.log10(smooth)).astype(np.float32), ~silent) / 10)
+    floor = 10 ** (noise_floor((10 * np.log10(smooth)).astype(np.float32), counts) / 10)
     weight = floor**-0.5
     above: Floats = (10 * np.log10((smooth * weight).sum(axis=1) / (floor * weight).sum(axis=1))).astype(np.float32)
     return above

@@ -11,6 +11,8 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
+from hearthline.quality.analysis.suspicions import SILENT_SPEECH_MS
+
 SUSPICIONS: dict[str, str | Promise] = {
     "machine": gettext_lazy("An answering machine or an announcement seems to have answered, not a person."),
     "fax": gettext_lazy("A fax answered: its tones are in the recording."),
@@ -91,7 +93,7 @@ def rows(figures: Mapping[str, Any]) -> list[Row]:
 def advice(figures: Mapping[str, Any], suspicions: list[str]) -> list[str]:
     """What the operator could do about it, the most useful first; empty: nothing needs to be done."""
     talk, microphone = figures["talk"], figures["microphone"]
-    if "one_way_audio" in suspicions and microphone["dead_share"] > 0.5:
+    if "one_way_audio" in suspicions and talk["operator_speech_ms"] < SILENT_SPEECH_MS:
         return [
             _("Nothing came from your microphone. Check that it is not muted and that the browser uses the right one.")
         ]
