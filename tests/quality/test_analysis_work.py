@@ -302,3 +302,16 @@ def test_where_the_recording_was_paused_nobody_was_silent() -> None:
     Recording.objects.filter(pk=recording.pk).update(pauses=[[silence[0], silence[1], "resumed"]])
     CallAnalysis.objects.all().delete()
     assert analysed(recording).figures["talk"]["longest_silence"] != silence
+
+
+def test_an_operator_is_not_blamed_for_a_contact_who_cannot_be_heard() -> None:
+    call = calls.one_way(1)
+    contact, operator = call.channels(line_noise=0.0)
+    talk = a_conversation(talk_s=call.end // 1000 + 1)
+    recording = recorded(talk, None)
+    write_stereo(settings.HEARTHLINE.recordings_folder / recording.path, contact, operator)
+    talk.wrap_up()
+    found = analysed(recording)
+    assert found.evidence["one_way_audio"]["side"] == "contact"
+    page = signed_in(recording.attempt.operator).get(reverse("analysis:page", args=[recording.pk])).content.decode()
+    assert "Nothing came from your microphone" not in page
