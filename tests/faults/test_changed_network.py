@@ -119,24 +119,27 @@ def test_a_call_goes_on_over_another_network(
     island, two = roads
     offers: list[str] = []
     url = f"http://{two.address}:{exchange.port}"
-    with sync_playwright() as play, Phone(tmp_path, NUMBER, provider, tone_hz=CONTACT_HZ) as phone:
-        with browser_at(play, island, exchange, url, tmp_path) as operator:
-            operator.page.on("response", lambda reply: offers.append(reply.url) if "line/open" in reply.url else None)
-            open_shift(operator)
-            operator.press("Enter")
-            operator.sees("#strip-mode", "Reserved")
-            operator.press("d")
-            phone.wait_answered()
-            operator.wait_hears(CONTACT_HZ)
-            line = exchange.row("SELECT id FROM calls_line WHERE state <> 'closed'")["id"]
-            assert len(offers) == 1
-            two.change()
-            wait_for(lambda: offered(operator, offers), "an ICE restart", timeout_s=25)
-            operator.sees("#line-state", "Line open", timeout_s=25)
-            operator.wait_hears(CONTACT_HZ, timeout_s=20)
-            operator.sees("#strip-mode", "Talking")
-            assert exchange.row("SELECT id FROM calls_line WHERE state <> 'closed'")["id"] == line
-            operator.press("h")
-            phone.wait_closed()
-            operator.sees("#strip-mode", "Wrap-up")
+    with (
+        sync_playwright() as play,
+        Phone(tmp_path, NUMBER, provider, tone_hz=CONTACT_HZ) as phone,
+        browser_at(play, island, exchange, url, tmp_path) as operator,
+    ):
+        operator.page.on("response", lambda reply: offers.append(reply.url) if "line/open" in reply.url else None)
+        open_shift(operator)
+        operator.press("Enter")
+        operator.sees("#strip-mode", "Reserved")
+        operator.press("d")
+        phone.wait_answered()
+        operator.wait_hears(CONTACT_HZ)
+        line = exchange.row("SELECT id FROM calls_line WHERE state <> 'closed'")["id"]
+        assert len(offers) == 1
+        two.change()
+        wait_for(lambda: offered(operator, offers), "an ICE restart", timeout_s=25)
+        operator.sees("#line-state", "Line open", timeout_s=25)
+        operator.wait_hears(CONTACT_HZ, timeout_s=20)
+        operator.sees("#strip-mode", "Talking")
+        assert exchange.row("SELECT id FROM calls_line WHERE state <> 'closed'")["id"] == line
+        operator.press("h")
+        phone.wait_closed()
+        operator.sees("#strip-mode", "Wrap-up")
     wait_for(lambda: exchange.rows("SELECT 1 FROM calls_attempt WHERE ended_by = 'operator'"), "the end of the call")
