@@ -19,7 +19,7 @@ from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
 from hearthline.campaigns import services as campaigns
-from hearthline.campaigns.models import Campaign, CampaignState, Contact, PauseReason
+from hearthline.campaigns.models import Campaign, CampaignKind, CampaignState, Contact, PauseReason
 from hearthline.campaigns.readiness import missing
 from hearthline.lib import clock
 from hearthline.lib.errors import ConflictError, InvalidInputError
@@ -168,7 +168,9 @@ def _of_script(script: str) -> Iterator[dict[str, Any]]:
 
 
 def _of_price(campaign: Campaign) -> Iterator[dict[str, Any]]:
-    others = Campaign.objects.filter(currency=campaign.currency, started_at__isnull=False).exclude(pk=campaign.pk)
+    others = Campaign.objects.filter(
+        currency=campaign.currency, kind=CampaignKind.REAL, price_minor__gt=0, started_at__isnull=False
+    ).exclude(pk=campaign.pk)
     mean = others.aggregate(mean=Avg("price_minor"))["mean"]
     if not mean:
         return
