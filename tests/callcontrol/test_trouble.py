@@ -84,8 +84,11 @@ async def test_a_switch_that_stays_away_ends_its_calls_after_the_bound(exchange:
     await exchange.advance(50)
     row = await exchange.row()
     assert (row.phase, row.machine["end_reason"]) == ("wrap_up", "node_lost")
+    assert 29_000 < row.talk_ms < 32_000, "the clock stood still while the switch was away"
     outcome = await exchange.wrap_up()
-    assert (outcome.payable, outcome.not_payable_reason) == (False, "no_evidence")
+    assert (outcome.payable, outcome.not_payable_reason) == (False, "exchange_fault")
+    assert outcome.charged_minor == 0
+    assert outcome.earned_minor > 0
 
 
 @pytest.mark.parametrize("moment", ["ringing", "talking", "on_hold", "briefing", "handed_over"])

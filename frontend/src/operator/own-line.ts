@@ -19,6 +19,8 @@ import { post } from "../net/post.ts";
 import { has, say } from "../net/texts.ts";
 import type { Strip } from "./strip.ts";
 
+const CHECKED = "hearthline.checked"; // by the readiness check: its microphone
+
 /** What a line needs of the page around it. */
 export interface LineSurroundings {
   urls: Readonly<Record<"open_line" | "open_phone_line" | "close_line" | "mute_line" | "own_line", string>>;
@@ -60,7 +62,12 @@ export function browserLine(around: LineSurroundings, existing: string): Line {
         }
         around.render();
       },
-      microphone: (stream) => void panel.microphone(stream),
+      microphone: (stream) => {
+        void panel.microphone(stream);
+        const checked = localStorage.getItem(CHECKED);
+        const now = stream.getAudioTracks()[0]?.getSettings().deviceId;
+        if (checked && now && checked !== now) strip.note(say("microphone_unchecked"));
+      },
       trouble: (trouble) => strip.trouble("microphone", troubleSentence(trouble)),
       device: (news, label) => {
         strip.trouble("microphone", news === "back" ? undefined : say(`device_${news}`, { label }));

@@ -19,7 +19,9 @@ from hearthline.people.gates import for_roles
 from hearthline.people.models import Role, User
 from hearthline.quality import fitness, house
 from hearthline.quality.models import RobotCall, TestState
+from hearthline.quality.readiness import keep_with_shift
 from hearthline.quality.scenarios.library import scenario_of
+from hearthline.web.operator.ready import device_of
 from hearthline.web.practice_words import field_titles, reasons_of, talk_of
 
 
@@ -73,10 +75,11 @@ def begin_test(request: HttpRequest) -> HttpResponse:
 def _on_shift(request: HttpRequest, campaign: Campaign) -> HttpResponse:
     assert isinstance(request.user, User)
     try:
-        services.begin_shift(operator=request.user, campaign=campaign)
+        shift = services.begin_shift(operator=request.user, campaign=campaign)
     except ExchangeError as refusal:
         messages.error(request, str(refusal.sentence))
         return redirect("operator:choose")
+    keep_with_shift(shift, device_of(request))
     return redirect("operator:shift")
 
 

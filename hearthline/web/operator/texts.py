@@ -29,6 +29,9 @@ LINE_TEXTS: dict[str, str | Promise] = {
     "trouble_network": _(
         "The sound could not reach the exchange. A firewall may hold it back: allow outgoing UDP, then open the line again."
     ),
+    "microphone_unchecked": _(
+        "This is another microphone than you checked. Look at its level while you speak; you can check it from the page of campaigns."
+    ),
     "device_another": _(
         "The microphone was unplugged; {label} is used now. When the first one is plugged in again, the line goes back to it."
     ),
