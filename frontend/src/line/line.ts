@@ -5,6 +5,7 @@ import type { PersonLine } from "./phone.ts";
 import type { Quality } from "./quality.ts";
 import { qualityOf } from "./quality.ts";
 import { relays } from "./relays.ts";
+import { onAwakening } from "./sleep.ts";
 
 export type LineState = "closed" | "opening" | "open" | "reconnecting" | "taken_over";
 export type MicrophoneTrouble = "denied" | "missing" | "busy" | "unplugged" | "insecure" | "network";
@@ -65,6 +66,7 @@ export class Line implements PersonLine {
     const connection = (navigator as { connection?: EventTarget }).connection;
     connection?.addEventListener("change", () => this.renewSoon(300));
     navigator.mediaDevices?.addEventListener("devicechange", () => void this.devicesChanged());
+    onAwakening(() => this.renewSoon(0)); // nobody knows what the network has become meanwhile: ask anew
   }
 
   /** Ask for the microphone and open. Safe to call again. */
@@ -159,11 +161,6 @@ export class Line implements PersonLine {
   async useMicrophone(deviceId: string): Promise<void> {
     this.lostDevice = undefined;
     await this.changeMicrophone(deviceId);
-  }
-
-  /** This device slept: nobody knows what the network has become meanwhile, so ask anew. */
-  awoke(): void {
-    this.renewSoon(0);
   }
 
   private async changeMicrophone(deviceId: string): Promise<boolean> {

@@ -85,7 +85,6 @@ export function browserLine(around: LineSurroundings, existing: string): Line {
   onAwakening((sleptMs) => {
     if (made.state !== "open" && made.state !== "reconnecting") return;
     strip.note(say("slept", { seconds: Math.round(sleptMs / 1000) }));
-    made.awoke();
   });
   return made;
 }
