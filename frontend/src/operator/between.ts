@@ -71,8 +71,8 @@ export class BetweenCalls {
     if (state.campaign && !state.assignment) byId("idle-title").textContent = state.campaign.name;
   }
 
-  /** Offer what came with the exchange's reply; `better` says that it pays more, else that there is work. */
-  present(offer: Offer | null | undefined, better: boolean): void {
+  /** Offer what came with the exchange's reply; `better` says that it pays more, else that there is work. `before`: what was noted. */
+  present(offer: Offer | null | undefined, better: boolean, before = ""): void {
     if (!offer || offer.better.length === 0) return;
     this.offer = offer;
     const title = say(better ? "offer_title" : "offer_title_work");
@@ -84,7 +84,7 @@ export class BetweenCalls {
     byId("offer-list").replaceChildren(...offer.better.map((one, n) => this.line(offer, one, n + 1)));
     byId("offer-stay").textContent = say(better ? "offer_stay" : "offer_wait");
     this.place.hidden = false;
-    this.around.note(`${title} ${offer.better.map((one) => offerSentence(offer, one)).join(" ")}`);
+    this.around.note(`${before} ${title} ${offer.better.map((one) => offerSentence(offer, one)).join(" ")}`.trim());
   }
 
   /** A digit between two calls: the campaign of that number. False: nothing is offered. */

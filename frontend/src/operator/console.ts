@@ -378,8 +378,9 @@ export class Console {
   private async next(saved = ""): Promise<void> {
     const reply = await post<NextReply>(this.urls.next, {});
     this.set(reply);
-    if (reply.none) this.strip.note(`${saved} ${reply.none}`.trim());
-    this.between.present(reply.offer, !reply.none);
+    const none = reply.none ? `${saved} ${reply.none}`.trim() : "";
+    if (none) this.strip.note(none);
+    this.between.present(reply.offer, !reply.none, none);
   }
 
   private async mute(): Promise<void> {
