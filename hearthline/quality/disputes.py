@@ -39,8 +39,8 @@ def appealable(attempt: Attempt) -> list[DisputeKind]:
         kinds.append(DisputeKind.REJECTION)
     fresh = attempt.wrapped_up_at is not None and now - attempt.wrapped_up_at < APPEAL_WITHIN
     if fresh and attempt.payable is False and attempt.answered_at is not None:
-        settled_by_people = {"rejected", "reversed"}
-        if attempt.not_payable_reason not in BEYOND_APPEAL | settled_by_people:
+        settled_otherwise = {"rejected", "reversed", "exchange_fault", "practice"}
+        if attempt.not_payable_reason not in BEYOND_APPEAL | settled_otherwise:
             kinds.append(DisputeKind.NOT_PAID)
     if Review.objects.filter(attempt=attempt, replaced_by=None, total__lt=100, at__gt=now - APPEAL_WITHIN).exists():
         kinds.append(DisputeKind.SCORE)
