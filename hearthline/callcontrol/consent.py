@@ -3,22 +3,16 @@ offline, once for each text."""
 
 from __future__ import annotations
 
-import functools
 import hashlib
 import wave
 from pathlib import Path
 
 from hearthline.campaigns.models import Campaign
 from hearthline.switch.port import SwitchError, SwitchErrorCode
-from hearthline.switch.robots.speech import Espeak, SpeechUnavailableError
+from hearthline.switch.robots.speech import SpeechUnavailableError, espeak
 
 RATE = 8000  # Hz, 16-bit mono
 _VOICE = "operator"
-
-
-@functools.cache
-def _espeak() -> Espeak:
-    return Espeak()
 
 
 def consent_sound(campaign: Campaign, folder: Path) -> str:
@@ -34,7 +28,7 @@ def consent_sound(campaign: Campaign, folder: Path) -> str:
     path = folder / f"consent-{name}.wav"
     if not path.exists():
         try:
-            audio = _espeak().say(campaign.consent_text, campaign.language, _VOICE)
+            audio = espeak().say(campaign.consent_text, campaign.language, _VOICE)
         except SpeechUnavailableError as error:
             raise SwitchError(SwitchErrorCode.FAILED, str(error)) from error
         part = path.with_suffix(".part")

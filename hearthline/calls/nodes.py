@@ -62,7 +62,7 @@ def fresh() -> Q:
 
 def reachable() -> Q:
     """Those of them to which commands get through."""
-    return fresh() & ~Q(load__full=NO_QUEUE)
+    return fresh() & (Q(load__full__isnull=True) | ~Q(load__full=NO_QUEUE))
 
 
 def node_for_line(user: User) -> str:

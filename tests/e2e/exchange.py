@@ -145,7 +145,7 @@ class Exchange:
     def add_contact(self, phone: str, name: str) -> None:
         self.manage(
             "from hearthline.campaigns.models import Campaign; from hearthline.campaigns.contacts import add_contact; "
-            f"add_contact(campaign=Campaign.objects.get(), phone={phone!r}, name={name!r})"
+            f"add_contact(campaign=Campaign.objects.get(kind='real'), phone={phone!r}, name={name!r})"
         )
 
     def rows(self, query: str, *values: object) -> list[sqlite3.Row]:

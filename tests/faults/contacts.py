@@ -15,13 +15,13 @@ from pathlib import Path
 from hearthline.switch.embedded.sip.incoming import IncomingCall
 from hearthline.switch.embedded.sip.useragent import UserAgent
 from hearthline.switch.robots.config import ProviderConfig, read_config
-from hearthline.switch.robots.provider import Provider, RobotCall
+from hearthline.switch.robots.provider import Casting, Provider, RobotCall
 from hearthline.switch.robots.speech import SpeechFolder
 
 
 class WatchedProvider(Provider):
-    def __init__(self, config: ProviderConfig, agent: UserAgent, speech: SpeechFolder) -> None:
-        super().__init__(config, agent, speech)
+    def __init__(self, config: ProviderConfig, agent: UserAgent, speech: SpeechFolder, casting: Casting | None) -> None:
+        super().__init__(config, agent, speech, casting)
         self._called: dict[RobotCall, str] = {}
 
     def _incoming(self, call: IncomingCall) -> None:

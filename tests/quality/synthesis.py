@@ -17,20 +17,15 @@ from hearthline.quality.analysis.voice import BRIDGED_MS, Span, bridged
 from hearthline.switch.embedded.pcm import lin2ulaw, ulaw2lin
 from hearthline.switch.robots.operator_voice import operator_lines
 from hearthline.switch.robots.phrases import lines
-from hearthline.switch.robots.speech import Espeak
+from hearthline.switch.robots.speech import espeak
 
 RATE = 8000
 Pcm = NDArray[np.float64]
 
 
 @cache
-def _espeak() -> Espeak:
-    return Espeak()
-
-
-@cache
 def spoken(text: str, language: str, voice: str) -> bytes:
-    return _espeak().say(text, language, voice)
+    return espeak().say(text, language, voice)
 
 
 def clean_speech(pcm: Pcm) -> list[Span]:

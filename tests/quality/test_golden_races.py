@@ -30,8 +30,8 @@ def _always(database: str, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_key_pressed_many_times_at_once_gives_one_robot_and_one_hold() -> None:
     operator, campaign = an_operator(), a_running_campaign(3)
-    services.begin_shift(operator=operator, campaign=campaign)
-    results = together(6, lambda _n: next_contact(operator=operator, campaign=campaign).assignment)
+    shift = services.begin_shift(operator=operator, campaign=campaign)
+    results = together(6, lambda _n: next_contact(operator=operator, shift=shift).assignment)
     assert failures(results) == []
     assert len({one.pk for one in results if isinstance(one, Assignment)}) == 1
     assert Contact.objects.filter(campaign__kind=CampaignKind.GOLDEN).count() == 1

@@ -20,8 +20,14 @@ from hearthline.quality import approval, disputes, queue, ratings, reports, revi
 from hearthline.quality.models import CallAnalysis, CallRating, CampaignCheck, Dispute, Report, Review
 from tests.calls.worlds import Conversation, a_conversation
 from tests.campaigns.worlds import a_running_campaign, an_operator, an_owner
+from tests.quality.scorecards import there_is_a_scorecard
 
 pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def _scorecard(db: None) -> None:
+    there_is_a_scorecard()
 
 
 def a_moderator(name: str = "Mona") -> User:

@@ -16,11 +16,17 @@ from hearthline.quality.models import CallRating, CampaignCheck, Dispute, Report
 from tests.calls.worlds import Conversation, a_conversation
 from tests.campaigns.worlds import an_operator
 from tests.people.conftest import a_person
+from tests.quality.scorecards import there_is_a_scorecard
 from tests.quality.test_moderation import ALL_YES, a_moderator, owner_of
 from tests.web.world import World
 
 pytestmark = pytest.mark.django_db
 As = Callable[[User], Client]
+
+
+@pytest.fixture(autouse=True)
+def _scorecard(db: None) -> None:
+    there_is_a_scorecard()
 
 
 @pytest.fixture

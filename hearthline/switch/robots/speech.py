@@ -79,7 +79,7 @@ class Espeak:
 
 
 @lru_cache(maxsize=1)
-def _espeak() -> Espeak:
+def espeak() -> Espeak:
     """One for the process: initialising the library a second time takes its memory away from whoever uses it."""
     return Espeak()
 
@@ -119,7 +119,7 @@ class SpeechFolder:
         self.apology = ""
         self._say: Callable[[str, str, str], bytes]
         try:
-            self._say = _espeak().say
+            self._say = espeak().say
             self._kind = "espeak"
         except SpeechUnavailableError as error:
             self.apology = f"{error}. Robots will speak in tones."
