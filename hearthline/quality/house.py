@@ -129,5 +129,6 @@ def practice_for(languages: Sequence[str]) -> list[Campaign]:
     wanted = [house_id(kind, code) for code in languages for kind in (CampaignKind.TUTORIAL, CampaignKind.TRAINING)]
     found = {row.pk: row for row in Campaign.objects.filter(pk__in=wanted, state=CampaignState.RUNNING)}
     offered = [found[id] for id in wanted if id in found]
-    cache.set(key, offered, REMEMBERED_S)
+    if offered:
+        cache.set(key, offered, REMEMBERED_S)
     return offered

@@ -103,7 +103,7 @@ def test_an_invited_operator_passes_the_test_call_and_may_work(
             lambda: moderator.page.reload() and moderator.page.locator("[data-recording]").count(), "the recording"
         )
         moderator.page.get_by_label("What the operator reads").fill("Clear and friendly.")
-        moderator.page.get_by_role("button", name="Passed", exact=True).press("Enter")
+        moderator.page.get_by_role("button", name="Passed 1", exact=True).press("Enter")
         expect(moderator.page.get_by_text("Decided. The operator sees it at once.")).to_be_visible()
         assert exchange.row("SELECT level FROM people_user WHERE email = 'nina@example.org'")["level"] == 1
 

@@ -25,6 +25,7 @@ from hearthline.lib import clock
 from hearthline.lib.ids import new_id
 from hearthline.lib.money import Money
 from hearthline.people.models import User
+from hearthline.quality import house
 from hearthline.web.operator.cards import cards_for
 from tests.campaigns.worlds import a_campaign, a_running_campaign, add_numbers, an_operator, an_organisation, an_owner
 
@@ -112,6 +113,7 @@ class TestCards:
         operator = an_operator()
         client = as_person(operator)
         services.begin_shift(operator=operator, campaign=experienced(a_running_campaign(3), conversations=3))
+        house.install()
         client.get(reverse("operator:choose"))
         counts = []
         for n in range(3):

@@ -70,10 +70,11 @@ async function leave(): Promise<void> {
   heard = "";
   try {
     await post(settings.listen, { attempt, line: line.id, mode: "stop" });
+    await line.close();
   } catch (error) {
-    if (!(error instanceof Refusal)) throw error; // the call may have ended meanwhile: the line is closed all the same
+    if (!(error instanceof Refusal)) throw error; // call or line may have ended meanwhile, which is what was wanted
+    line.gone();
   }
-  await line.close();
   show("");
   byId("announce").textContent = say("said_stop");
 }
