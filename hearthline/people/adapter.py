@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from allauth.account.adapter import DefaultAccountAdapter
 from django.http import HttpRequest, HttpResponseBase
 
-from hearthline.people import audit, services
+from hearthline.people import audit, devices, services
 from hearthline.people.audit import Tag
 from hearthline.people.models import Invitation, User
 
@@ -35,6 +35,9 @@ class InvitationAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth
     def post_login(self, request: HttpRequest, user: User, **kwargs: Any) -> HttpResponseBase:
         audit.record(Tag.WEB_ACCOUNT_SIGNED_IN, user, user.pk, request=request)
         response: HttpResponseBase = super().post_login(request, user, **kwargs)
+        mark = devices.mark_of(request) or devices.new_mark()
+        devices.put(response, mark)
+        devices.seen(user, mark)
         return response
 
     def authentication_failed(self, request: HttpRequest, **credentials: Any) -> None:

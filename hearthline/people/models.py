@@ -134,6 +134,20 @@ class Invitation(models.Model):
         return f"{self.role} · {self.uses_left}"
 
 
+class KnownDevice(models.Model):
+    """A browser that a person has signed in with: see `people.devices`. `digest`: SHA-256 of its mark, hexadecimal."""
+
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="devices")
+    digest = models.CharField(max_length=64)
+    seen_at = models.DateTimeField(default=clock.now, db_index=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["digest", "user"], name="one_row_per_device")]
+
+    def __str__(self) -> str:
+        return f"{self.user} · {self.seen_at:%Y-%m-%d}"
+
+
 class AuditChangeError(TypeError):
     """The audit trail is only ever added to."""
 

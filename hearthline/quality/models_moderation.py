@@ -185,6 +185,7 @@ class ReportKind(models.TextChoices):
     SHORT_CONVERSATIONS = "short_conversations", _("very short conversations")
     SAME_NUMBER = "same_number", _("one number in many campaigns")
     SELF_DEALING = "self_dealing", _("operator and contact belong together")
+    RETURNED = "returned", _("a suspended operator with another account")
     CUSTOMER_REJECTS = "customer_rejects", _("a customer who rejects much")
     SUSPICIOUS_CALL = "suspicious_call", _("a suspicious call")
     BY_PERSON = "by_person", _("reported by a person")

@@ -7,7 +7,6 @@ paid by it. It is kept with the shift so that whoever hears a bad call later see
 from __future__ import annotations
 
 import math
-import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -36,7 +35,6 @@ ITEMS = {  # codes and the units of their values
 STATES = ("good", "fair", "bad", "unknown")
 GOOD_FOR = timedelta(hours=24)
 LARGEST_VALUE = 1e6
-DEVICE_BYTES = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,10 +44,6 @@ class Standing:
     due: bool
     may_skip: bool
     last: LineCheck | None
-
-
-def new_device() -> str:
-    return secrets.token_urlsafe(DEVICE_BYTES)
 
 
 def standing(operator: User, device: str) -> Standing:

@@ -16,13 +16,14 @@ from datetime import datetime, timedelta
 from django.db.models import Count, Q
 
 from hearthline.calls.call_state import EndReason
-from hearthline.calls.models import Attempt, OwnPhone
+from hearthline.calls.models import Attempt
 from hearthline.campaigns.models import Campaign, CampaignState
 from hearthline.people import audit
-from hearthline.people.models import AuditEntry, Membership, MembershipLevel
+from hearthline.people.models import AuditEntry
 from hearthline.quality.models import AnalysisState, CallAnalysis, CallRating
 from hearthline.quality.models_moderation import ReportKind
 from hearthline.quality.reports import Finding, open_found
+from hearthline.quality.self_dealing import of_returned, of_self_dealing
 
 WINDOW = timedelta(days=7)
 MONTH = timedelta(days=30)
@@ -176,73 +177,6 @@ def of_same_numbers(now: datetime) -> Iterator[Finding]:
         yield Finding(ReportKind.SAME_NUMBER, key, {"campaigns": row["campaigns"]}, calls, operator=row["operator"])
 
 
-def of_self_dealing(now: datetime) -> Iterator[Finding]:
-    """Operator and contact, or operator and customer, who belong together: by a telephone of theirs, by who entered the contact,
-    by the address from which both sign in."""
-    yield from _own_telephones(now)
-    yield from _entered_by_invitees(now)
-    yield from _same_addresses(now)
-
-
-def _own_telephones(now: datetime) -> Iterator[Finding]:
-    phones = dict(OwnPhone.objects.exclude(number="").values_list("number", "user_id")[:CAMPAIGNS])
-    calls = Attempt.objects.filter(payable=True, dialled_at__gt=now - MONTH, contact__phone__in=list(phones))
-    for id, operator, phone in calls.values_list("pk", "operator_id", "contact__phone")[:CAMPAIGNS]:
-        whose = "own" if phones[phone] == operator else "another_operators"
-        yield Finding(
-            ReportKind.SELF_DEALING, f"self_dealing:telephone:{id}", {"telephone": whose}, [id], operator=operator,
-            attempt=id,
-        )  # fmt: skip
-
-
-def _entered_by_invitees(now: datetime) -> Iterator[Finding]:
-    """Contacts entered by somebody whom the operator invited, or who invited them."""
-    calls = Attempt.objects.filter(payable=True, dialled_at__gt=now - MONTH, contact__entered_by__isnull=False)
-    for id, operator, inviter, entered, entered_inviter in calls.values_list(
-        "pk", "operator_id", "operator__invited_by_id", "contact__entered_by_id", "contact__entered_by__invited_by_id"
-    )[:CAMPAIGNS]:
-        if entered != operator and (entered == inviter or entered_inviter == operator):
-            key = f"self_dealing:invited:{operator}:{entered}"
-            yield Finding(ReportKind.SELF_DEALING, key, {"entered_by": "invited"}, [id], operator=operator)
-
-
-def _same_addresses(now: datetime) -> Iterator[Finding]:
-    """An owner and an operator who has paid calls in their campaigns sign in from one network address."""
-    signed_in = AuditEntry.objects.filter(
-        tag=audit.Tag.WEB_ACCOUNT_SIGNED_IN, at__gt=now - MONTH, address__isnull=False, actor__isnull=False
-    ).exclude(address__in=("127.0.0.1", "::1"))
-    people: dict[str, set[uuid.UUID]] = defaultdict(set)
-    for address, actor in signed_in.values_list("address", "actor").distinct()[: 10 * CAMPAIGNS]:
-        people[str(address)].add(actor)
-    shared = {address: ids for address, ids in people.items() if len(ids) > 1}
-    owners: dict[uuid.UUID, list[uuid.UUID]] = defaultdict(list)
-    everybody = {id for ids in shared.values() for id in ids}
-    owned = Membership.objects.filter(user__in=everybody, level=MembershipLevel.OWNER)
-    for user, organisation in owned.values_list("user_id", "organisation_id"):
-        owners[user].append(organisation)
-    for ids in shared.values():
-        for owner in ids & owners.keys():
-            for operator in ids - {owner}:
-                yield from _paid_between(operator, owners[owner], now)
-
-
-def _paid_between(operator: uuid.UUID, organisations: list[uuid.UUID], now: datetime) -> Iterator[Finding]:
-    for organisation in organisations:
-        calls = list(
-            Attempt.objects.filter(
-                operator=operator, payable=True, dialled_at__gt=now - MONTH, campaign__organisation=organisation
-            )
-            .order_by("-dialled_at")
-            .values_list("pk", flat=True)[:10]
-        )
-        if calls:
-            key = f"self_dealing:address:{operator}:{organisation}"
-            yield Finding(
-                ReportKind.SELF_DEALING, key, {"address": "shared"}, calls, operator=operator,
-                organisation=organisation,
-            )  # fmt: skip
-
-
 def of_customers(now: datetime) -> Iterator[Finding]:
     """A customer who rejects a large share of what was paid, or whose rejections do not stand."""
     rows = (
@@ -307,6 +241,7 @@ RULES: tuple[Callable[[datetime], Iterator[Finding]], ...] = (
     of_duplicates,
     of_same_numbers,
     of_self_dealing,
+    of_returned,
     of_customers,
     of_recordings,
 )

@@ -5,13 +5,15 @@ from __future__ import annotations
 from django_tasks import task
 
 from hearthline.lib import clock
+from hearthline.people import devices
 from hearthline.quality import queue, ratings, rules
 
 
 @task()
 def look_for_reports() -> int:
-    """Every rule of `rules` once. Meant to be queued every hour."""
+    """Forget what is too old to be looked at, then every rule of `rules` once. Meant to be queued every hour."""
     queue.forget_old_claims(clock.now())
+    devices.forget_old(clock.now())
     return rules.look(clock.now())
 
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import date
 from typing import Any
 
+from django.utils.formats import date_format
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
@@ -44,6 +46,11 @@ def report_sentence(report: Report) -> str:
             return _("One number was reached and paid for in %(campaigns)s campaigns, by the same operator.") % figures
         case ReportKind.SELF_DEALING:
             return _self_dealing(figures)
+        case ReportKind.RETURNED:
+            suspended = date_format(date.fromisoformat(str(figures.get("suspended"))))
+            return _("This operator signs in with the browser of an operator who was suspended on %(suspended)s.") % {
+                "suspended": suspended
+            }
         case ReportKind.CUSTOMER_REJECTS:
             return (
                 _(
@@ -64,6 +71,8 @@ def _self_dealing(figures: Mapping[str, Any]) -> str:
         return _("The number of the contact is the operator's own telephone.")
     if figures.get("telephone"):
         return _("The number of the contact is another operator's telephone.")
+    if figures.get("device"):
+        return _("The operator and the customer's owner sign in with the same browser.")
     if figures.get("address"):
         return _("The operator and the customer's owner sign in from the same network address.")
     return _("The contact was entered by somebody who invited the operator, or whom the operator invited.")

@@ -17,6 +17,7 @@ from hearthline.calls.models import Shift
 from hearthline.campaigns.gates import campaign_for_operator
 from hearthline.dialing.services import require_fit
 from hearthline.lib.errors import ExchangeError
+from hearthline.people import devices
 from hearthline.people.gates import for_roles
 from hearthline.people.models import Role, User
 from hearthline.quality.readiness import keep_with_shift, standing
@@ -26,7 +27,7 @@ from hearthline.web.operator.keys import DEFAULT_KEYS, KEY_TITLES
 from hearthline.web.operator.languages import language_choices
 from hearthline.web.operator.page_state import page_state
 from hearthline.web.operator.promised import promised_by
-from hearthline.web.operator.ready import device_of, require_checked
+from hearthline.web.operator.ready import require_checked
 from hearthline.web.operator.texts import TEXTS
 
 CARDS_SHOWN = 12  # those that bring most; the rest by a link
@@ -49,7 +50,7 @@ def choose(request: HttpRequest) -> HttpResponse:
         "promises": promised_by(request.user),
         "grace_minutes": settings.HEARTHLINE.promise_grace_min,
         "languages": language_choices(request.user),
-        "readiness": standing(request.user, device_of(request)),
+        "readiness": standing(request.user, devices.mark_of(request)),
     }
     return render(request, "operator/choose.html", context)
 
@@ -66,7 +67,7 @@ def begin(request: HttpRequest) -> HttpResponse:
     except ExchangeError as refusal:
         messages.error(request, str(refusal.sentence))
         return redirect("operator:choose")
-    keep_with_shift(begun, device_of(request))
+    keep_with_shift(begun, devices.mark_of(request))
     return redirect("operator:shift")
 
 

@@ -15,13 +15,13 @@ from hearthline.calls import services
 from hearthline.calls.gates import attempt_for_operator
 from hearthline.campaigns.models import Campaign, CampaignKind
 from hearthline.lib.errors import ExchangeError, NotFoundError, UnavailableError
+from hearthline.people import devices
 from hearthline.people.gates import for_roles
 from hearthline.people.models import Role, User
 from hearthline.quality import fitness, house
 from hearthline.quality.models import RobotCall, TestState
 from hearthline.quality.readiness import keep_with_shift
 from hearthline.quality.scenarios.library import scenario_of
-from hearthline.web.operator.ready import device_of
 from hearthline.web.practice_words import field_titles, reasons_of, talk_of
 
 
@@ -79,7 +79,7 @@ def _on_shift(request: HttpRequest, campaign: Campaign) -> HttpResponse:
     except ExchangeError as refusal:
         messages.error(request, str(refusal.sentence))
         return redirect("operator:choose")
-    keep_with_shift(shift, device_of(request))
+    keep_with_shift(shift, devices.mark_of(request))
     return redirect("operator:shift")
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.conf import settings
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
@@ -17,20 +16,12 @@ from django.views.decorators.http import require_GET, require_POST
 from hearthline.calls.models import Line, LineState, Shift
 from hearthline.calls.services import open_attempt
 from hearthline.lib.errors import ConflictError, ExchangeError, InvalidInputError
+from hearthline.people import devices
 from hearthline.people.gates import for_roles
 from hearthline.people.models import Role, User
 from hearthline.quality import readiness
 from hearthline.web.commands import body_of, operator_of
 from hearthline.web.operator.readiness_words import SENTENCES, TEXTS, TITLES
-
-COOKIE = "device"  # which browser this is, for nothing else than "has it been checked today"
-COOKIE_AGE_S = 365 * 24 * 3600
-LONGEST_DEVICE = 40
-
-
-def device_of(request: HttpRequest) -> str:
-    """The mark of this browser; empty: it was never here."""
-    return request.COOKIES.get(COOKIE, "")[:LONGEST_DEVICE]
 
 
 @for_roles(Role.OPERATOR)
@@ -47,7 +38,7 @@ def page(request: HttpRequest) -> HttpResponse:
             "close_line": reverse("operator:close_line"),
             "keep": reverse("operator:keep_ready"),
         },
-        "standing": readiness.standing(request.user, device_of(request)),
+        "standing": readiness.standing(request.user, devices.mark_of(request)),
         "on_shift": Shift.objects.filter(operator=request.user, ended_at=None).exists(),
         "line_open": _line_open(request.user),
         "in_call": open_attempt(request.user) is not None,
@@ -61,39 +52,35 @@ def keep(request: HttpRequest) -> HttpResponse:
     items: Any = body_of(request).get("items")
     if not isinstance(items, list):
         raise InvalidInputError(_("The page sent something that is not understood. Reload it."))
-    device = device_of(request) or readiness.new_device()
+    device = devices.mark_of(request) or devices.new_mark()
     check = readiness.record(operator=operator, device=device, items=items)
     worst = readiness.worst_of(check)
     reply = JsonResponse({"worst": worst, "sentence": str(SENTENCES[worst])})
-    return _marked(reply, device)
+    devices.put(reply, device)
+    return reply
 
 
 @for_roles(Role.OPERATOR)
 @require_POST
 def skip(request: HttpRequest) -> HttpResponse:
     assert isinstance(request.user, User)
-    device = device_of(request) or readiness.new_device()
+    device = devices.mark_of(request) or devices.new_mark()
     try:
         readiness.skip(operator=request.user, device=device)
     except ExchangeError as refusal:
         messages.error(request, str(refusal.sentence))
         return redirect("operator:ready")
-    return _marked(redirect("operator:choose"), device)
+    reply = redirect("operator:choose")
+    devices.put(reply, device)
+    return reply
 
 
 def require_checked(request: HttpRequest, operator: User) -> None:
     """Raises ConflictError where the exchange asks for the check and this browser has none of the last 24 hours."""
-    standing = readiness.standing(operator, device_of(request))
+    standing = readiness.standing(operator, devices.mark_of(request))
     if standing.due and not standing.may_skip:
         raise ConflictError(_("Check your microphone and your line first: it takes half a minute."))
 
 
 def _line_open(operator: User) -> bool:
     return Line.objects.filter(user=operator).exclude(state=LineState.CLOSED).exists()
-
-
-def _marked(reply: HttpResponse, device: str) -> HttpResponse:
-    reply.set_cookie(
-        COOKIE, device, max_age=COOKIE_AGE_S, httponly=True, samesite="Lax", secure=settings.SESSION_COOKIE_SECURE
-    )
-    return reply
