@@ -2,33 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from django.contrib import admin
-from django.http import HttpRequest
 from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 
 from hearthline.campaigns.models import Campaign, ContactImport
 from hearthline.lib.money import Money
-
-
-class _ReadOnlyAdmin(admin.ModelAdmin[Any]):
-    list_per_page = 50
-    show_full_result_count = False
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
+from hearthline.lib.read_only_admin import ReadOnlyAdmin
 
 
 @admin.register(Campaign)
-class CampaignAdmin(_ReadOnlyAdmin):
+class CampaignAdmin(ReadOnlyAdmin):
     list_display = ["name", "organisation", "state", "pause_reason", "price", "created_at"]
     list_filter = ["state"]
     list_select_related = ["organisation"]
@@ -40,7 +24,7 @@ class CampaignAdmin(_ReadOnlyAdmin):
 
 
 @admin.register(ContactImport)
-class ContactImportAdmin(_ReadOnlyAdmin):
+class ContactImportAdmin(ReadOnlyAdmin):
     list_display = ["created_at", "campaign", "state", "rows_total", "rows_read", "added", "duplicates", "rejected"]
     list_filter = ["state"]
     list_select_related = ["campaign"]

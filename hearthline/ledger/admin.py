@@ -19,27 +19,14 @@ from django.utils.translation import gettext_lazy as _
 from hearthline.ledger import tariff_import
 from hearthline.ledger.models import Account, Tariff, TariffRow, Transfer
 from hearthline.lib.money import Money
+from hearthline.lib.read_only_admin import ReadOnlyAdmin
 from hearthline.people import audit
 from hearthline.people.audit import Tag
 from hearthline.people.models import User
 
 
-class _ReadOnlyAdmin(admin.ModelAdmin[Any]):
-    list_per_page = 100
-    show_full_result_count = False
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-
 @admin.register(Account)
-class AccountAdmin(_ReadOnlyAdmin):
+class AccountAdmin(ReadOnlyAdmin):
     list_display = ["kind", "owner", "currency", "balance_written", "available_written"]
     list_filter = ["kind", "currency"]
     search_fields = ["owner"]
@@ -57,7 +44,7 @@ class AccountAdmin(_ReadOnlyAdmin):
 
 
 @admin.register(Transfer)
-class TransferAdmin(_ReadOnlyAdmin):
+class TransferAdmin(ReadOnlyAdmin):
     list_display = ["created_at", "code", "state", "amount", "posted", "debit", "credit", "reference"]
     list_filter = ["state", "code"]
     list_select_related = ["debit", "credit"]
@@ -149,7 +136,7 @@ class TariffAdmin(admin.ModelAdmin[Tariff]):
 
 
 @admin.register(TariffRow)
-class TariffRowAdmin(_ReadOnlyAdmin):
+class TariffRowAdmin(ReadOnlyAdmin):
     list_display = ["prefix", "per_minute", "connection", "description", "tariff"]
     list_filter = ["tariff"]
     list_select_related = ["tariff"]

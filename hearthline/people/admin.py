@@ -24,6 +24,7 @@ from hearthline.ledger.models import AccountKind
 from hearthline.lib.errors import InvalidInputError
 from hearthline.lib.ids import new_id
 from hearthline.lib.money import Money, minor_digits
+from hearthline.lib.read_only_admin import ReadOnlyAdmin
 from hearthline.people import audit, gates, services
 from hearthline.people.audit import Tag
 from hearthline.people.models import AuditEntry, Invitation, Membership, Organisation, Role, User
@@ -39,19 +40,6 @@ MAX_TOP_UP_MINOR = 10**12
 def person_of(request: HttpRequest) -> User:
     """The admin who asks; the site has checked the second factor already, and money is worth asking twice."""
     return gates.require_second_factor(gates.require_role(request.user, Role.ADMIN))
-
-
-class ReadOnlyAdmin(admin.ModelAdmin[Any]):
-    """To look at, never to change."""
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
 
 
 @admin.register(User)
@@ -316,8 +304,6 @@ class AuditEntryAdmin(ReadOnlyAdmin):
     list_filter = ["tag"]
     search_fields = ["subject_id", "actor__email"]
     list_select_related = ["actor"]
-    list_per_page = 100
-    show_full_result_count = False
     date_hierarchy = "at"
 
 
