@@ -154,6 +154,32 @@ def check_port(configuration: Configuration) -> None:
             ) from None
 
 
+def with_media_port(configuration: Configuration, *, demonstration: bool) -> Configuration:
+    """The configuration with a UDP port for browsers' voices that can be had. A demonstration takes another one where its own is taken;
+    elsewhere a firewall may count on it. Raises CannotRunError."""
+    if configuration.switch != "embedded":
+        return configuration
+    for host in configuration.media_bind:
+        if (trouble := _udp_trouble(host, configuration.media_port)) is None:
+            continue
+        if demonstration:
+            return configuration.model_copy(update={"media_port": free_port()})
+        raise CannotRunError(
+            f"UDP port {configuration.media_port} on {host}, for the browsers' voices, cannot be used: {trouble}.\n"
+            "Is another exchange running here? Give this one a port of its own: HEARTHLINE_MEDIA_PORT, and open it in the firewall."
+        )
+    return configuration
+
+
+def _udp_trouble(host: str, port: int) -> str | None:
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            return error.strerror
+    return None
+
+
 def check_demonstration(configuration: Configuration) -> None:
     """Anyone who reaches a demonstration can enter as anybody. Raises CannotRunError unless it stays on this machine."""
     if not is_loopback(configuration.listen_host):

@@ -14,6 +14,7 @@ from hearthline.supervisor.exchange import (
     check_folder,
     check_port,
     exchange_children,
+    with_media_port,
 )
 from hearthline.supervisor.watch import Supervisor
 
@@ -28,6 +29,7 @@ def run_exchange(
         check_demonstration(configuration)
     lock = check_folder(configuration)
     check_port(configuration)
+    configuration = with_media_port(configuration, demonstration=demonstration)
     with lock:
         say("up", f"preparing the database in {configuration.data}")
         migrate(0)

@@ -17,8 +17,9 @@ from django.conf import settings
 
 from hearthline.calls.models import Trunk
 from hearthline.cli import main
-from hearthline.configuration import ROOT
+from hearthline.configuration import ROOT, Configuration
 from hearthline.people.models import AuditEntry
+from hearthline.supervisor.exchange import free_port, with_media_port
 
 
 def hearthline(*words: str, stdin: str = "") -> Result:
@@ -183,6 +184,20 @@ def test_a_port_in_use_is_a_sentence(tmp_path: Path) -> None:
     assert done.returncode == 1
     assert f"127.0.0.1:{port} cannot be used" in done.stderr
     assert f"--port {port + 1}" in done.stderr
+
+
+def test_a_port_for_voices_in_use_is_a_sentence_and_a_demonstration_takes_another(tmp_path: Path) -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as taken:
+        taken.bind(("127.0.0.1", 0))
+        port = taken.getsockname()[1]
+        done = process(tmp_path, "up", "--port", str(free_port()), HEARTHLINE_MEDIA_PORT=str(port))
+        configuration = Configuration(data=tmp_path, media_port=port)
+        other = with_media_port(configuration, demonstration=True).media_port
+    assert done.returncode == 1
+    assert f"UDP port {port} on 127.0.0.1" in done.stderr
+    assert "HEARTHLINE_MEDIA_PORT" in done.stderr
+    assert other != port
+    assert with_media_port(configuration, demonstration=True) == configuration, "it is free again"
 
 
 def test_a_demonstration_stays_on_this_machine(tmp_path: Path) -> None:
