@@ -13,7 +13,6 @@ import logging
 import os
 import secrets
 import socket
-import threading
 import weakref
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection
 from functools import partial
@@ -134,31 +133,28 @@ class _Hub:
             os.unlink(self._path)
 
 
-_waker = threading.local()
-
-
 def _wake_all(run_folder: Path) -> None:
     """One byte to each reading process; the sockets of dead ones are removed."""
     folder = Path(address(run_folder, "wake")).parent
-    sender = getattr(_waker, "socket", None)
-    if sender is None:
-        sender = _waker.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-        sender.setblocking(False)
     try:
         names = os.listdir(folder)
     except FileNotFoundError:
         return
-    for name in names:
-        if not name.startswith("wake-"):
-            continue
-        path = str(folder / name)
-        try:
-            sender.sendto(b"!", path)
-        except BlockingIOError:
-            continue  # its socket is full of wake-ups: it is awake
-        except OSError as error:
-            if error.errno == errno.ECONNREFUSED:
-                with contextlib.suppress(FileNotFoundError):
-                    os.unlink(path)
-            elif error.errno not in (errno.ENOENT, errno.ENOBUFS):
-                logger.warning("cannot wake a reader of events: %s", error)
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sender:  # kept, it would outlive its thread unclosed
+        sender.setblocking(False)
+        for name in names:
+            if name.startswith("wake-"):
+                _wake(sender, str(folder / name))
+
+
+def _wake(sender: socket.socket, path: str) -> None:
+    try:
+        sender.sendto(b"!", path)
+    except BlockingIOError:
+        return  # its socket is full of wake-ups: it is awake
+    except OSError as error:
+        if error.errno == errno.ECONNREFUSED:
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(path)
+        elif error.errno not in (errno.ENOENT, errno.ENOBUFS):
+            logger.warning("cannot wake a reader of events: %s", error)
