@@ -271,9 +271,12 @@ def _sentences() -> Iterator[None]:
 
 def _migrate(verbosity: int = 1) -> None:
     from django.core.management import call_command
-    from django.db import connections
+    from django.db import connection, connections
+    from django.db.migrations.executor import MigrationExecutor
 
-    call_command("migrate", interactive=False, verbosity=verbosity)
+    executor = MigrationExecutor(connection)
+    if verbosity or executor.migration_plan(executor.loader.graph.leaf_nodes()):  # else more than a second for nothing
+        call_command("migrate", interactive=False, verbosity=verbosity)
     connections.close_all()
 
 

@@ -9,7 +9,6 @@ from django.conf import settings
 
 from hearthline.realtime.bus import Bus
 from hearthline.realtime.local import LocalBus
-from hearthline.realtime.redis_bus.bus import RedisBus
 
 _buses: dict[tuple[Path, str], Bus] = {}
 _lock = threading.Lock()
@@ -22,9 +21,14 @@ def bus() -> Bus:
     with _lock:
         found = _buses.get(key)
         if found is None:
-            found = _buses[key] = (
-                RedisBus(configuration.redis_url, configuration.run_folder)
-                if configuration.redis_url
-                else LocalBus(configuration.data, configuration.run_folder)
-            )
+            found = _buses[key] = _made(*key)
         return found
+
+
+def _made(data: Path, redis_url: str) -> Bus:
+    run_folder = settings.HEARTHLINE.run_folder
+    if not redis_url:
+        return LocalBus(data, run_folder)
+    from hearthline.realtime.redis_bus.bus import RedisBus  # a tenth of every process's start, for whoever has no Redis
+
+    return RedisBus(redis_url, run_folder)
