@@ -5,17 +5,16 @@ from __future__ import annotations
 import shutil
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 from django.conf import settings as django_settings
-from django.core.management import call_command
 from django.db import connections
 
 from hearthline import settings as hearthline_settings
-from tests import postgresql
+from tests import migrated, postgresql
 
 
 def pytest_configure() -> None:
@@ -41,39 +40,41 @@ def _serving(database: dict[str, Any], blocker: Any) -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def _empty_sqlite(tmp_path_factory: pytest.TempPathFactory, django_db_blocker: Any) -> Path:
-    """A migrated file to copy."""
-    path = tmp_path_factory.mktemp("sqlite") / "empty.sqlite3"
-    with _serving(_sqlite(path), django_db_blocker):
-        call_command("migrate", verbosity=0)
-    with sqlite3.connect(path) as database:
-        database.execute("PRAGMA journal_mode=DELETE")  # all of it in the one file
-    database.close()
-    return path
+def django_db_setup(django_db_blocker: Any) -> Iterator[None]:
+    """The database of tests that are rolled back, in memory: pytest-django's own fixture would migrate it in every worker."""
+    connection = connections["default"]
+    with django_db_blocker.unblock():
+        former = connection.settings_dict["NAME"]
+        name = connection.creation._create_test_db(verbosity=0, autoclobber=True)
+        connection.close()
+        connection.settings_dict["NAME"] = name
+        connection.ensure_connection()
+        with closing(sqlite3.connect(migrated.sqlite_file())) as made:
+            made.backup(connection.connection)
+    yield
+    with django_db_blocker.unblock():
+        connection.creation.destroy_test_db(former, verbosity=0)
 
 
 @pytest.fixture(scope="session")
-def _postgres_server(django_db_blocker: Any) -> Iterator[postgresql.Server]:
+def _postgres_server() -> Iterator[postgresql.Server]:
     """With a migrated database "empty" to copy."""
     try:
-        running = postgresql.running()
+        running = postgresql.running(migrated=True)
         server = running.__enter__()
     except postgresql.PostgresMissingError as missing:
         pytest.skip(str(missing))
     try:
-        _run(server, "postgres", "CREATE DATABASE empty", django_db_blocker)
-        with _serving(server.database("empty"), django_db_blocker):
-            call_command("migrate", verbosity=0)
         yield server
     finally:
         running.__exit__(None, None, None)
 
 
 @pytest.fixture
-def sqlite_file(_empty_sqlite: Path, tmp_path: Path, django_db_blocker: Any) -> Iterator[str]:
+def sqlite_file(tmp_path: Path, django_db_blocker: Any) -> Iterator[str]:
     """The default database is a fresh SQLite file, as in production: threads and processes may share it."""
     path = tmp_path / "hearthline.sqlite3"
-    shutil.copy(_empty_sqlite, path)
+    shutil.copy(migrated.sqlite_file(), path)
     with _serving(_sqlite(path), django_db_blocker):
         yield "sqlite"
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from hearthline.settings import _database
+from tests.migrated import migrate, once
 
 _QUICK = ("fsync=off", "synchronous_commit=off", "full_page_writes=off")  # what is lost in a crash here is not missed
 _SETTINGS = ("max_connections=120", "shared_buffers=64MB", "listen_addresses=127.0.0.1", "log_min_messages=fatal")
@@ -32,6 +33,11 @@ class Server:
     command: list[str | Path]
     identity: dict[str, Any]
     process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def address(self) -> list[str]:
+        """For PostgreSQL's own programs."""
+        return ["-h", "127.0.0.1", "-p", str(self.port), "-U", "hearthline"]
 
     def start(self) -> None:
         self.process = subprocess.Popen(
@@ -66,8 +72,9 @@ def programs() -> Path:
 
 
 @contextmanager
-def running(*, durable: bool = False, more: Sequence[str] = ()) -> Iterator[Server]:
-    """A server; `durable` for measurements, where a commit must cost what it costs. `more`: settings, as "name=value"."""
+def running(*, durable: bool = False, migrated: bool = False, more: Sequence[str] = ()) -> Iterator[Server]:
+    """A server; `durable` for measurements, where a commit must cost what it costs. `migrated`: its database "empty" has the
+    exchange's tables. `more`: settings, as "name=value"."""
     found = programs()
     identity = _somebody()
     folder = Path(tempfile.mkdtemp(prefix="hearthline-postgres-"))
@@ -77,13 +84,10 @@ def running(*, durable: bool = False, more: Sequence[str] = ()) -> Iterator[Serv
             os.chown(folder, *identity)
         as_somebody: Any = {"user": identity[0], "group": identity[1], "extra_groups": []} if identity else {}
         data = folder / "data"
-        subprocess.run(
-            [found / "initdb", "-D", data, "-U", "hearthline", "-A", "trust", "-E", "UTF8", "--no-locale", "--no-sync"],
-            check=True,
-            capture_output=True,
-            cwd=folder,
-            **as_somebody,
-        )
+        if migrated:
+            subprocess.run(["cp", "-a", once("postgresql", _make_migrated), data], check=True)
+        else:
+            _init(found, data, as_somebody)
         port = _free_port()
         settings = [
             *_SETTINGS,
@@ -100,6 +104,23 @@ def running(*, durable: bool = False, more: Sequence[str] = ()) -> Iterator[Serv
         if server is not None:
             server.stop()
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _init(found: Path, data: Path, as_somebody: dict[str, Any]) -> None:
+    words = ["-U", "hearthline", "-A", "trust", "-E", "UTF8", "--no-locale", "--no-sync"]
+    command = [found / "initdb", "-D", data, *words]
+    subprocess.run(command, check=True, capture_output=True, cwd=data.parent, **as_somebody)
+
+
+def _make_migrated(path: Path) -> None:
+    with running() as server:
+        subprocess.run([server.programs / "createdb", *server.address, "empty"], check=True, cwd=server.folder)
+        with tempfile.TemporaryDirectory() as data:
+            url = f"postgresql://hearthline@127.0.0.1:{server.port}/empty"
+            migrate({"HEARTHLINE_DATA": data, "HEARTHLINE_DATABASE_URL": url})
+        server.stop()
+        shutil.rmtree(path, ignore_errors=True)
+        subprocess.run(["cp", "-a", server.folder / "data", path], check=True)  # with its owner: not this process
 
 
 def _somebody() -> tuple[int, int] | None:

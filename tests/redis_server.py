@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
+import redis
+
 
 class RedisMissingError(Exception):
     """No Redis on this machine: `apt install redis-server`."""
@@ -28,6 +30,13 @@ class Server:
     @property
     def url(self) -> str:
         return f"redis://127.0.0.1:{self.port}/0"
+
+    def emptied(self, number: int) -> str:
+        """The address of another of its databases, with nothing in it; that of `url` is number 0."""
+        url = f"redis://127.0.0.1:{self.port}/{number}"
+        with redis.Redis.from_url(url) as client:
+            client.flushdb()
+        return url
 
     def start(self) -> None:
         program = shutil.which("redis-server")

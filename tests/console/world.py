@@ -20,6 +20,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tests.migrated import data_folder
+
 ROOT = Path(__file__).resolve().parents[2]
 START_S = 90
 
@@ -78,7 +80,7 @@ def tone(path: Path, frequency: int, cycles: int = 6) -> Path:
 def running(campaigns: dict[str, list[str]]) -> Iterator[World]:
     """An exchange with these campaigns ({name: numbers}) in a folder of its own, ended after."""
     with tempfile.TemporaryDirectory(prefix="hl") as name:
-        folder = Path(name)
+        folder = data_folder(Path(name))
         port = free_port(socket.SOCK_STREAM)
         environment = {
             **os.environ,
@@ -96,7 +98,6 @@ def running(campaigns: dict[str, list[str]]) -> Iterator[World]:
             assert provider.stdout is not None
             ready = json.loads(provider.stdout.readline())
             run = [sys.executable, "-m", "hearthline"]
-            subprocess.run([*run, "migrate"], env=environment, cwd=ROOT, check=True, capture_output=True, timeout=120)
             seeded = subprocess.run(
                 [sys.executable, "-m", "tests.console.seed", str(ready["port"]), json.dumps(campaigns)],
                 env=environment, cwd=ROOT, check=False, capture_output=True, text=True, timeout=60,

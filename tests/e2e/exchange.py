@@ -18,6 +18,9 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
+from tests.clerk import Clerk
+from tests.migrated import data_folder
+
 ROOT = Path(__file__).resolve().parents[2]
 START_S = 60.0
 T = TypeVar("T")
@@ -59,6 +62,7 @@ class Exchange:
         }
         self.log: list[str] = []
         self._process: subprocess.Popen[str] | None = None
+        self._clerk: Clerk | None = None
 
     def start(self) -> None:
         self._process = subprocess.Popen(
@@ -74,6 +78,9 @@ class Exchange:
         wait_for(self.answers, f"the exchange to answer; it said:\n{self.said()}", timeout_s=START_S)
 
     def stop(self) -> None:
+        if self._clerk is not None:
+            self._clerk.stop()
+            self._clerk = None
         process, self._process = self._process, None
         if process is None:
             return
@@ -114,33 +121,22 @@ class Exchange:
 
     def run(self, *arguments: str) -> str:
         """The output of a `hearthline` command on this exchange."""
-        done = subprocess.run(
-            [sys.executable, "-m", "hearthline", *arguments],
-            cwd=ROOT, env=self.environment, capture_output=True, text=True, timeout=60, check=False,
-        )  # fmt: skip
-        assert done.returncode == 0, done.stdout + done.stderr
-        return done.stdout
+        return self._ask(arguments=arguments)
 
     def seed(self, **wanted: Any) -> dict[str, Any]:
         """Make people, a customer, a trunk, a campaign: see `seed.py`."""
-        done = subprocess.run(
-            [sys.executable, "-m", "tests.e2e.seed"],
-            cwd=ROOT, env={**self.environment, "DJANGO_SETTINGS_MODULE": "hearthline.settings"},
-            input=json.dumps(wanted), capture_output=True, text=True, timeout=60, check=False,
-        )  # fmt: skip
-        assert done.returncode == 0, done.stdout + done.stderr
-        found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+        code = f"import json\nfrom tests.e2e.seed import seed\nprint(json.dumps(seed({wanted!r})))"
+        found: dict[str, Any] = json.loads(self._ask(code=code).splitlines()[-1])
         return found
 
     def manage(self, code: str) -> None:
         """Run Python inside the exchange's own database."""
-        preamble = "import django; django.setup(); "
-        done = subprocess.run(
-            [sys.executable, "-c", preamble + code],
-            cwd=ROOT, env={**self.environment, "DJANGO_SETTINGS_MODULE": "hearthline.settings"},
-            capture_output=True, text=True, timeout=60, check=False,
-        )  # fmt: skip
-        assert done.returncode == 0, done.stdout + done.stderr
+        self._ask(code=code)
+
+    def _ask(self, **wanted: object) -> str:
+        if self._clerk is None:
+            self._clerk = Clerk(self.environment)
+        return self._clerk.ask(**wanted)
 
     def add_contact(self, phone: str, name: str) -> None:
         self.manage(
@@ -158,7 +154,7 @@ class Exchange:
         return row
 
     def books_balance(self) -> bool:
-        return "0" in self.run("ledger", "check")
+        return "sound" in self.run("ledger", "check")
 
     def _keep_log(self, process: subprocess.Popen[str]) -> None:
         assert process.stdout is not None
@@ -169,7 +165,7 @@ class Exchange:
 
 @contextmanager
 def running(folder: Path, **settings: str) -> Iterator[Exchange]:
-    exchange = Exchange(folder, **settings)
+    exchange = Exchange(data_folder(folder), **settings)
     exchange.start()
     try:
         yield exchange

@@ -1,4 +1,4 @@
-"""Makes what a test needs, inside the exchange's own database, by the domain's services: JSON in, JSON out.
+"""Makes what a test needs, inside the exchange's own database, by the domain's services.
 
 In: {"provider": {"host", "port", "username", "password", "caller_id", ...}, "contacts": [["+7...", "Name"], ...],
 "campaign": {fields of `change_campaign`}}. Without contacts there is no campaign. Out: ids and the people's password.
@@ -6,8 +6,7 @@ In: {"provider": {"host", "port", "username", "password", "caller_id", ...}, "co
 
 from __future__ import annotations
 
-import json
-import sys
+import functools
 from datetime import time
 from typing import Any
 
@@ -16,6 +15,7 @@ import django
 django.setup()
 
 from django.conf import settings  # noqa: E402 (Django must be set up first)
+from django.contrib.auth.hashers import make_password  # noqa: E402
 
 from hearthline.calls.models import Trunk  # noqa: E402
 from hearthline.campaigns import services  # noqa: E402
@@ -30,7 +30,16 @@ from tests.e2e.seed_words import PASSWORD, zone_at_noon  # noqa: E402
 
 
 def person(email: str, name: str, role: str, **fields: Any) -> User:
-    return User.objects.create_user(email, PASSWORD, name=name, role=role, language="en", **fields)
+    user: User = User.objects.create_user(email, name=name, role=role, language="en", **fields)
+    user.password = _hashed()
+    user.save(update_fields=["password"])
+    return user
+
+
+@functools.cache
+def _hashed() -> str:
+    """Slow on purpose: once is enough."""
+    return make_password(PASSWORD)
 
 
 def seed(wanted: dict[str, Any]) -> dict[str, Any]:
@@ -75,7 +84,3 @@ def running_campaign(organisation: Organisation, owner: User, manager: User, wan
     for phone, name in wanted["contacts"]:
         add_contact(campaign=campaign, phone=phone, name=name, first=False)
     return services.start(campaign=campaign, actor=owner)
-
-
-if __name__ == "__main__":
-    print(json.dumps(seed(json.load(sys.stdin))))

@@ -18,7 +18,7 @@ from tests.faults.processes import OPERATORS, Hosts
 def running_hosts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hosts]:
     folder = tmp_path_factory.mktemp("faults")
     try:
-        with postgresql.running() as database, redis_server.running() as redis, ExitStack() as resources:
+        with postgresql.running(migrated=True) as database, redis_server.running() as redis, ExitStack() as resources:
             hosts = Hosts(folder, database, redis, resources)
             try:
                 hosts.start(folder / "sounds")

@@ -25,6 +25,7 @@ from psycopg.rows import dict_row
 
 from hearthline.switch.robots.characters import Character, plan_for
 from tests import postgresql, redis_server
+from tests.clerk import Clerk
 from tests.faults import islands
 from tests.faults.relay import Cable
 
@@ -60,7 +61,7 @@ def quick_numbers(count: int) -> list[str]:
 
 
 def _database_at(address: str) -> str:
-    return f"postgresql://hearthline@{address}/postgres"
+    return f"postgresql://hearthline@{address}/empty"
 
 
 def free_port(kind: socket.SocketKind = socket.SOCK_STREAM) -> int:
@@ -144,31 +145,6 @@ class Part:
             self.process = None
 
 
-class Clerk:
-    """Carries out commands of `hearthline`, and Python inside the exchange, without a process for each: `clerk.py`."""
-
-    def __init__(self, environment: dict[str, str]) -> None:
-        self._turn = threading.Lock()
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "tests.faults.clerk"], cwd=ROOT, env=environment, stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE, text=True,
-        )  # fmt: skip
-
-    def ask(self, status: int = 0, **wanted: object) -> str:
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        with self._turn:
-            self._process.stdin.write(json.dumps(wanted) + "\n")
-            self._process.stdin.flush()
-            done = json.loads(self._process.stdout.readline())
-        assert done["status"] == status, done["output"]
-        return str(done["output"])
-
-    def stop(self) -> None:
-        self._process.kill()
-        self._process.communicate()
-
-
 class Hosts:
     """Two nodes, a web process, a worker, a provider of robots; PostgreSQL and Redis are given.
 
@@ -239,7 +215,6 @@ class Hosts:
     def start(self, sounds: Path) -> None:
         self._start_provider(sounds)
         self.clerk = Clerk(self.environment("web"))
-        self.run("migrate")
         self._seed(self._provider_port())
         for part in self.parts.values():
             part.start()

@@ -10,19 +10,19 @@ import urllib.request
 from pathlib import Path
 
 from tests.e2e.exchange import ROOT, free_port, wait_for
+from tests.migrated import data_folder
 
 
 def test_a_node_that_stands_apart(tmp_path: Path) -> None:
     port = free_port()
     environment = {
         **{k: v for k, v in os.environ.items() if not k.startswith("HEARTHLINE_")},
-        "HEARTHLINE_DATA": str(tmp_path),
+        "HEARTHLINE_DATA": str(data_folder(tmp_path)),
         "HEARTHLINE_MEDIA_PORT": "0",
         "HEARTHLINE_METRICS_LISTEN": f"127.0.0.1:{port}",
         "HEARTHLINE_LOG_FORMAT": "json",
     }
     command = [sys.executable, "-m", "hearthline"]
-    subprocess.run([*command, "migrate"], cwd=ROOT, env=environment, check=True, capture_output=True, timeout=120)
     processes = [
         subprocess.Popen([*command, part], cwd=ROOT, env=environment, stderr=subprocess.PIPE, text=True)
         for part in ("engine", "callcontrol")

@@ -30,7 +30,7 @@ def asked(port: int, path: str = "/readyz") -> tuple[int, str] | None:
 @pytest.mark.postgres
 def test_without_a_node_and_then_without_its_database(tmp_path: Path) -> None:
     try:
-        running = postgresql.running()
+        running = postgresql.running(migrated=True)
         server = running.__enter__()
     except postgresql.PostgresMissingError as missing:
         pytest.skip(str(missing))
@@ -39,11 +39,10 @@ def test_without_a_node_and_then_without_its_database(tmp_path: Path) -> None:
     environment = {
         **{k: v for k, v in os.environ.items() if not k.startswith("HEARTHLINE_")},
         "HEARTHLINE_DATA": str(tmp_path),
-        "HEARTHLINE_DATABASE_URL": f"postgresql://hearthline@127.0.0.1:{server.port}/postgres",
+        "HEARTHLINE_DATABASE_URL": f"postgresql://hearthline@127.0.0.1:{server.port}/empty",
         "HEARTHLINE_LISTEN_PORT": str(port),
     }
     command = [sys.executable, "-m", "hearthline"]
-    subprocess.run([*command, "migrate"], cwd=ROOT, env=environment, check=True, capture_output=True, timeout=120)
     process = subprocess.Popen([*command, "web"], cwd=ROOT, env=environment, stderr=subprocess.DEVNULL)
     try:
         status, text = wait_for(lambda: asked(port), "the web process", timeout_s=60)

@@ -1,4 +1,4 @@
-"""Run in a process of its own on an empty data folder: a call that a machine took and an operator claimed; its moderator and operator."""
+"""Run in a process of its own on a data folder of its own: a call that a machine took and an operator claimed; its moderator and operator."""
 
 from __future__ import annotations
 
@@ -11,10 +11,7 @@ django.setup()
 from django.conf import settings  # noqa: E402
 from django.contrib.auth import login  # noqa: E402
 from django.contrib.sessions.backends.db import SessionStore  # noqa: E402
-from django.core.management import call_command  # noqa: E402
 from django.http import HttpRequest  # noqa: E402
-
-call_command("migrate", verbosity=0)
 
 from hearthline.people.models import Role, User  # noqa: E402
 from tests.people.conftest import a_person  # noqa: E402

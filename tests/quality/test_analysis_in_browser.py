@@ -11,6 +11,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from tests.e2e.exchange import ROOT, Exchange, wait_for
+from tests.migrated import data_folder
 from tests.web.test_in_browser import AXE, FLAGS, TAGS, found, sideways, visit, watched
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
@@ -18,7 +19,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 @pytest.fixture(scope="module")
 def exchange(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Exchange, dict[str, str]]]:
-    running = Exchange(tmp_path_factory.mktemp("exchange"))
+    running = Exchange(data_folder(tmp_path_factory.mktemp("exchange")))
     done = subprocess.run(
         [sys.executable, "-m", "tests.quality.seed_analysis"],
         cwd=ROOT, env={**running.environment, "DJANGO_SETTINGS_MODULE": "hearthline.settings"},

@@ -19,6 +19,8 @@ from hearthline.realtime.bus import Bus
 from hearthline.realtime.local import LocalBus
 from hearthline.realtime.redis_bus.bus import RedisBus
 from tests import redis_server
+from tests.clerk import Clerk
+from tests.migrated import data_folder
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -28,22 +30,12 @@ class Exchange:
     """A running web process; `run` executes Python in another process of the same installation."""
 
     port: int
-    environment: dict[str, str]
+    other: Clerk
 
     def run(self, code: str, *arguments: str) -> Any:
         """What the code prints as JSON."""
-        source = "import json, sys, django\ndjango.setup()\n" + code
-        done = subprocess.run(
-            [sys.executable, "-c", source, *arguments],
-            env=self.environment,
-            cwd=ROOT,
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
-        assert done.returncode == 0, done.stderr
-        return json.loads(done.stdout) if done.stdout.strip() else None
+        printed = self.other.ask(code=f"import json, sys\nsys.argv = {['-c', *arguments]!r}\n{code}")
+        return json.loads(printed) if printed.strip() else None
 
 
 def free_port() -> int:
@@ -53,14 +45,14 @@ def free_port() -> int:
 
 
 def wait_for_port(port: int, process: subprocess.Popen[bytes]) -> None:
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 90
     while time.monotonic() < deadline:
         assert process.poll() is None, "the web process ended at once"
         with socket.socket() as probe:
             if probe.connect_ex(("127.0.0.1", port)) == 0:
                 return
         time.sleep(0.05)  # between two looks at a process that gives no other sign
-    raise AssertionError("the web process does not listen after 30 s")
+    raise AssertionError("the web process does not listen after 90 s")
 
 
 @dataclass(frozen=True)
@@ -95,7 +87,7 @@ def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Place]:
         yield Place(bus, run_folder, environment_of(tmp_path, ""))
         bus.store.close()
     else:
-        url = request.getfixturevalue("redis").url
+        url = request.getfixturevalue("redis").emptied(1)  # no lease of an earlier test's server must end first
         yield Place(RedisBus(url, run_folder), run_folder, environment_of(tmp_path, url))
 
 
@@ -117,11 +109,9 @@ def environment_of(data: Path, redis_url: str) -> dict[str, str]:
 @pytest.fixture(scope="session", params=["local", "redis"])
 def exchange(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Exchange]:
     redis_url = request.getfixturevalue("redis").url if request.param == "redis" else ""
-    environment = environment_of(tmp_path_factory.mktemp("exchange"), redis_url)
+    environment = environment_of(data_folder(tmp_path_factory.mktemp("exchange")), redis_url)
     port = free_port()
-    subprocess.run(
-        [sys.executable, "-m", "django", "migrate", "-v0"], env=environment, cwd=ROOT, check=True, timeout=120
-    )
+    other = Clerk(environment)
     process = subprocess.Popen(
         [sys.executable, "-m", "uvicorn", "hearthline.asgi:application", "--port", str(port), "--log-level", "warning",
          "--lifespan", "off", "--timeout-graceful-shutdown", "2"],
@@ -129,7 +119,8 @@ def exchange(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
     )  # fmt: skip
     try:
         wait_for_port(port, process)
-        yield Exchange(port, environment)
+        yield Exchange(port, other)
     finally:
+        other.stop()
         process.terminate()
         process.wait(20)

@@ -76,7 +76,7 @@ async def test_a_killed_server_leaves_a_queue_that_can_be_served_again(
     server.kill()
     await asyncio.to_thread(server.wait)
     with pytest.raises(UnavailableError):
-        await bus.request("callcontrol:x", {"n": 1})
+        await bus.request("callcontrol:x", {"n": 1}, timeout_s=0.5)
 
     async def handler(message: dict[str, Any]) -> dict[str, Any]:
         return {"tripled": message["n"] * 3}

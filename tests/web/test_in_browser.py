@@ -14,6 +14,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from tests.e2e.exchange import ROOT, Exchange
+from tests.migrated import data_folder
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
@@ -88,7 +89,7 @@ DATA_PAGES = [
 @pytest.fixture(scope="module")
 def exchange(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Exchange]:
     offers = {"callback_countries": '["RU"]', "phones_server": "sip.example.org:5060"}
-    found = Exchange(tmp_path_factory.mktemp("exchange"), **offers)
+    found = Exchange(data_folder(tmp_path_factory.mktemp("exchange")), **offers)
     found.start()
     try:
         yield found
