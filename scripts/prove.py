@@ -24,7 +24,7 @@ LONGEST_S = 20 * 60
 def pytest(arguments: list[str]) -> str:
     """Returns pytest's last line, "412 passed in 300.12s".
 
-    Two workers, browsers and telephones share two cores: audio that must flow in real time may starve. So what failed is
+    Workers, browsers and telephones share a few cores: audio that must flow in real time may starve. So what failed is
     tried once more, alone on the machine; only what fails again has failed. Both logs are kept, and it is said aloud.
     """
     RESULTS.mkdir(exist_ok=True)
@@ -63,6 +63,11 @@ def _run_pytest(arguments: list[str], log: Path) -> tuple[int, str]:
     return status, last
 
 
+def _workers() -> int:
+    """One more than processors, for much of the time is waiting: see tests/scheduling.py. Each wants some 400 MB."""
+    return min((os.cpu_count() or 1) + 1, 5)
+
+
 def frontend_tests() -> str:
     npm, env = node_environment(Path(sys.prefix))
     text = run([*npm, "test", "--silent"], log="frontend-tests", cwd=FRONTEND, env=env, timeout_s=300)
@@ -79,7 +84,7 @@ def main() -> int:
         check_all(progress, [])
         progress.step("front-end tests", frontend_tests)
     print("pytest", flush=True)
-    progress.step("pytest", lambda: pytest(arguments or ["-n", "2", "--dist", "loadfile", "-q"]))
+    progress.step("pytest", lambda: pytest(arguments or ["-n", str(_workers()), "--dist", "loadfile", "-q"]))
     progress.summary()
     return 1 if progress.failed else 0
 

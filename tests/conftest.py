@@ -15,12 +15,27 @@ from django.db import connections
 
 from hearthline import settings as hearthline_settings
 from tests import migrated, postgresql
+from tests.scheduling import LongestFirst, demanding_first
 
 
 def pytest_configure() -> None:
     django_settings.PASSWORD_HASHERS = [
         "django.contrib.auth.hashers.MD5PasswordHasher"
     ]  # slow on purpose is for real ones
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LongestFirst | None:
+    if config.getoption("dist") != "loadfile":
+        return None
+    config.option.loadscopereorder = False  # pytest-xdist's own order: files with many tests first
+    return LongestFirst(config, log)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if hasattr(config, "workerinput"):
+        demanding_first(items)
 
 
 @contextmanager
