@@ -14,6 +14,7 @@ from typing import Any
 
 from django.conf import settings
 from django.db import transaction
+from django.db.models import Exists, OuterRef, QuerySet
 from django.utils.translation import gettext as _
 
 from hearthline.calls.models import Attempt, LineKind, OwnPhone, Shift
@@ -39,26 +40,34 @@ LARGEST_VALUE = 1e6
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """Whether a check is due, may be left out, and what the last one on this device said."""
+    """Whether a check is due, may be left out, and whether there is a recent one of this device."""
 
     due: bool
     may_skip: bool
-    last: LineCheck | None
+    checked: bool
 
 
 def standing(operator: User, device: str) -> Standing:
     """Due once in 24 hours, and on a device that this operator has not checked; never for a telephone as the line."""
+    return beside(User.objects.filter(pk=operator.pk).values(**columns("pk", device)).get())
+
+
+def columns(operator: str, device: str) -> dict[str, Exists]:
+    """For a query of something that has an operator in its field `operator`: what `beside` makes its standing from."""
+    telephones = OwnPhone.objects.filter(user=OuterRef(operator)).exclude(kind=LineKind.BROWSER)
+    return {"by_telephone": Exists(telephones), "checked": Exists(_recent(OuterRef(operator), device))}
+
+
+def beside(row: Mapping[str, Any]) -> Standing:
     mode = settings.HEARTHLINE.readiness_check
+    due = mode != "off" and not row["checked"] and not row["by_telephone"]
+    return Standing(due=due, may_skip=mode != "required", checked=row["checked"])
+
+
+def _recent(operator: User | OuterRef, device: str) -> QuerySet[LineCheck]:
+    """Checks of this device that are still good; an empty `device` has none."""
     since = clock.now() - GOOD_FOR
-    last = None
-    if device:
-        last = LineCheck.objects.filter(operator=operator, device=device, checked_at__gte=since).order_by(
-            "-checked_at"
-        ).first()  # fmt: skip
-    due = mode != "off" and last is None
-    if due and OwnPhone.objects.filter(user=operator).exclude(kind=LineKind.BROWSER).exists():
-        due = False
-    return Standing(due=due, may_skip=mode != "required", last=last)
+    return LineCheck.objects.filter(operator=operator, device=device, checked_at__gte=since).exclude(device="")
 
 
 def record(*, operator: User, device: str, items: Sequence[Any]) -> LineCheck:
@@ -78,7 +87,7 @@ def skip(*, operator: User, device: str) -> LineCheck:
 
 def keep_with_shift(shift: Shift, device: str) -> None:
     """The shift has begun on this device: its check, if one was made in time, belongs to it."""
-    last = standing(shift.operator, device).last
+    last = _recent(shift.operator, device).order_by("-checked_at").first()
     if last is not None:
         last.shifts.add(shift)
 

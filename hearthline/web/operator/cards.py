@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -175,8 +176,13 @@ def _rating_of(campaign: Campaign) -> tuple[float | None, int]:
 
 
 def language_name(tag: str) -> str:
+    return _language_name(tag, to_locale(get_language() or "en").split("_")[0])
+
+
+@functools.lru_cache(maxsize=500)
+def _language_name(tag: str, reader: str) -> str:
     try:
         locale = Locale.parse(tag, sep="-")
     except (ValueError, UnknownLocaleError):
         return tag
-    return locale.get_display_name(to_locale(get_language() or "en").split("_")[0]) or tag
+    return locale.get_display_name(reader) or tag

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.conf import settings
 from django.contrib import messages
+from django.db.models import F, FilteredRelation, Q
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -13,14 +16,14 @@ from django.views.decorators.csrf import ensure_csrf_cookie
 from django.views.decorators.http import require_GET, require_POST
 
 from hearthline.calls import services
-from hearthline.calls.models import Shift
 from hearthline.campaigns.gates import campaign_for_operator
+from hearthline.dialing import promises
 from hearthline.dialing.services import require_fit
 from hearthline.lib.errors import ExchangeError
 from hearthline.people import devices
 from hearthline.people.gates import for_roles
 from hearthline.people.models import Role, User
-from hearthline.quality.readiness import keep_with_shift, standing
+from hearthline.quality import readiness
 from hearthline.web.commands import operator_of
 from hearthline.web.operator.cards import MOST_CARDS, cards_for
 from hearthline.web.operator.keys import DEFAULT_KEYS, KEY_TITLES
@@ -43,16 +46,31 @@ COMMANDS = (
 def choose(request: HttpRequest) -> HttpResponse:
     assert isinstance(request.user, User)
     cards = cards_for(request.user, most=MOST_CARDS if request.GET.get("all") else CARDS_SHOWN)
+    own = _own(request.user, devices.mark_of(request))
     context = {
         "cards": cards.shown,
         "further": cards.further,
-        "shift": Shift.objects.select_related("campaign").filter(operator=request.user, ended_at=None).first(),
-        "promises": promised_by(request.user),
+        "own": own,
+        "promises": promised_by(request.user) if own["promised"] else [],
         "grace_minutes": settings.HEARTHLINE.promise_grace_min,
         "languages": language_choices(request.user),
-        "readiness": standing(request.user, devices.mark_of(request)),
+        "readiness": readiness.beside(own),
     }
     return render(request, "operator/choose.html", context)
+
+
+def _own(operator: User, device: str) -> dict[str, Any]:
+    """What the page of choice says of the operator, in one query: the open `shift` and the name of its campaign (`at`), how many
+    callbacks are `promised`, and the columns of `readiness`."""
+    known = User.objects.filter(pk=operator.pk).annotate(
+        open_shift=FilteredRelation("shifts", condition=Q(shifts__ended_at=None))
+    )
+    return known.values(
+        shift=F("open_shift__pk"),
+        at=F("open_shift__campaign__name"),
+        promised=promises.columns("pk")["promised"],
+        **readiness.columns("pk", device),
+    ).get()
 
 
 @for_roles(Role.OPERATOR)
@@ -67,7 +85,7 @@ def begin(request: HttpRequest) -> HttpResponse:
     except ExchangeError as refusal:
         messages.error(request, str(refusal.sentence))
         return redirect("operator:choose")
-    keep_with_shift(begun, devices.mark_of(request))
+    readiness.keep_with_shift(begun, devices.mark_of(request))
     return redirect("operator:shift")
 
 
