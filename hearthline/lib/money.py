@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from decimal import ROUND_HALF_EVEN, Decimal
 
+from babel import Locale
 from babel.numbers import format_currency, format_decimal, get_currency_precision, get_currency_symbol
 
 Currency = str  # ISO 4217, upper case
@@ -64,13 +65,21 @@ class Money:
     def format(self, locale: str = "en") -> str:
         """For a person: '214.00 ₽', '$12.50' by the locale's rules (CLDR); a currency that the locale knows only by its code
         is written by its own sign, after the amount."""
+        return self._written(self.as_decimal(), minor_digits(self.currency), locale)
+
+    def format_about(self, locale: str = "en") -> str:
+        """For a person, of an amount that is an estimate: from 100 on without the minor part ('185 ₽')."""
+        whole = abs(self.as_decimal()) >= 100
+        return self._written(self.as_decimal(), 0 if whole else minor_digits(self.currency), locale)
+
+    def _written(self, amount: Decimal, digits: int, locale: str) -> str:
         name = locale.replace("-", "_")
+        fraction = "." + "0" * digits if digits else ""
         sign = _OWN_SIGNS.get(self.currency)
         if sign and get_currency_symbol(self.currency, locale=name) == self.currency:
-            digits = minor_digits(self.currency)
-            pattern = "#,##0" + ("." + "0" * digits if digits else "")
-            return f"{format_decimal(self.as_decimal(), format=pattern, locale=name)}\N{NO-BREAK SPACE}{sign}"
-        return format_currency(self.as_decimal(), self.currency, locale=name)
+            return f"{format_decimal(amount, format='#,##0' + fraction, locale=name)}\N{NO-BREAK SPACE}{sign}"
+        pattern = Locale.parse(name).currency_formats["standard"].pattern.replace(".00", fraction)
+        return format_currency(amount, self.currency, format=pattern, locale=name, currency_digits=False)
 
     def _same_currency(self, other: Money) -> None:
         if self.currency != other.currency:

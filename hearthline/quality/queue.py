@@ -90,13 +90,13 @@ KINDS: dict[str, Kind] = {
     "dispute": Kind(_("appeals"), _disputes, _count(Dispute.objects.filter(state=DisputeState.OPEN))),
     "test": Kind(_("test calls"), _tests, lambda: tests_to_decide().count()),
     "campaign": Kind(
-        _("campaigns that wait"),
+        _("campaigns to approve"),
         _checks(CheckState.WAITING),
         _count(CampaignCheck.objects.filter(state=CheckState.WAITING, decided_at=None)),
     ),
     "report": Kind(_("reports"), _reports, _count(Report.objects.filter(closed_at=None))),
     "running": Kind(
-        _("new campaigns"),
+        _("running campaigns to check"),
         _checks(CheckState.RUNNING),
         _count(CampaignCheck.objects.filter(state=CheckState.RUNNING, decided_at=None)),
     ),

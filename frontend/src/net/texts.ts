@@ -42,6 +42,17 @@ export function money(minor: number, currency: string, language = document.docum
   return format.format(minor / 10 ** (format.resolvedOptions().maximumFractionDigits ?? 2));
 }
 
+/** An estimate: from 100 on without the minor part, "185 ₽". */
+export function aboutMoney(minor: number, currency: string, language = document.documentElement.lang || "en"): string {
+  const written = money(minor, currency, language);
+  if (!currency) return written;
+  const style = { style: "currency", currency, currencyDisplay: "narrowSymbol" } as const;
+  const amount = minor / 10 ** (new Intl.NumberFormat(language, style).resolvedOptions().maximumFractionDigits ?? 2);
+  return Math.abs(amount) < 100
+    ? written
+    : new Intl.NumberFormat(language, { ...style, maximumFractionDigits: 0 }).format(amount);
+}
+
 /** A moment as a `datetime-local` input of that zone wants it, on the next five minutes: "2026-03-25T14:35". */
 export function wallClock(atMs: number, zone: string): string {
   const step = 5 * 60_000;

@@ -2,7 +2,7 @@
 
 import { play } from "../line/sounds.ts";
 import { byId } from "../net/parts.ts";
-import { money, say } from "../net/texts.ts";
+import { aboutMoney, say } from "../net/texts.ts";
 import type { Mode } from "./mode.ts";
 import type { ConsoleState } from "./state.ts";
 
@@ -41,8 +41,8 @@ export function momentOf(seconds: number, now: number, language = document.docum
 
 /** What the exchange offers, one sentence for each campaign. */
 export function offerSentence(offer: Offer, one: OfferedCampaign): string {
-  const values = { name: one.name, hourly: money(one.hourly_minor, offer.currency) };
-  const more = money(one.more_minor, offer.currency);
+  const values = { name: one.name, hourly: aboutMoney(one.hourly_minor, offer.currency) };
+  const more = aboutMoney(one.more_minor, offer.currency);
   const key = one.more_minor > 0 && offer.hourly_minor !== null ? "offer_more" : "offer_one";
   return `${say(key, { ...values, more })}${one.few ? ` ${say("offer_few")}` : ""}`;
 }
@@ -79,7 +79,7 @@ export class BetweenCalls {
     byId("offer-title").textContent = title;
     byId("offer-here").textContent =
       better && offer.hourly_minor !== null
-        ? say("offer_here", { name: offer.campaign, hourly: money(offer.hourly_minor, offer.currency) })
+        ? say("offer_here", { name: offer.campaign, hourly: aboutMoney(offer.hourly_minor, offer.currency) })
         : "";
     byId("offer-list").replaceChildren(...offer.better.map((one, n) => this.line(offer, one, n + 1)));
     byId("offer-stay").textContent = say(better ? "offer_stay" : "offer_wait");

@@ -20,8 +20,8 @@ TITLES: dict[str, tuple[str | Promise, str | Promise]] = {
     "noise": (_("Quiet room"), _("How loud it is while nobody speaks.")),
     "echo": (_("Echo"), _("Whether the microphone hears your loudspeaker: the contact would hear themselves.")),
     "microphone": (_("Microphone"), _("How loud your voice comes in.")),
-    "round_trip": (_("Round trip"), _("How long sound takes to the exchange and back.")),
-    "jitter": (_("Jitter"), _("How unevenly it arrives.")),
+    "round_trip": (_("Delay"), _("How long sound takes to the exchange and back.")),
+    "jitter": (_("Evenness"), _("Whether it arrives evenly, without stumbling.")),
     "loss": (_("Loss"), _("How much of it never arrives.")),
     "timers": (_("Free computer"), _("Whether this page is slowed down, by other programs or in the background.")),
 }

@@ -9,7 +9,7 @@ from django.conf import settings
 from django.db.models import Count, F, Q, Sum
 
 from hearthline.calls.models import Attempt, HandOver, HandOverState, Line, LineState, Node, Shift, TrunkStanding
-from hearthline.campaigns.models import Campaign, CampaignState
+from hearthline.campaigns.models import Campaign, CampaignKind, CampaignState
 from hearthline.ledger.models import Account, AccountKind
 from hearthline.lib import clock
 from hearthline.people.models import Role
@@ -97,7 +97,7 @@ def read_wall() -> Wall:
         ),
         nodes=tuple(_node(node, now) for node in Node.objects.order_by("name")[:MAX_NODES]),
         campaigns=tuple(
-            Campaign.objects.filter(state=CampaignState.RUNNING)
+            Campaign.objects.filter(state=CampaignState.RUNNING, kind=CampaignKind.REAL)
             .select_related("organisation")
             .order_by("-started_at")[:MAX_CAMPAIGNS]
         ),

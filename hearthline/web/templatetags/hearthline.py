@@ -8,6 +8,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import phonenumbers
+from babel.dates import format_date
 from django import template
 from django.conf import settings
 from django.forms import BoundField, CheckboxInput, Select, Textarea
@@ -16,7 +17,7 @@ from django.utils.dateparse import parse_date
 from django.utils.formats import date_format
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
-from django.utils.translation import get_language, gettext
+from django.utils.translation import get_language, gettext, to_locale
 
 from hearthline.lib.money import Money
 from hearthline.lib.phone import masked
@@ -41,6 +42,12 @@ def money(minor: int | str | None, currency: str = "") -> str:
     if minor is None or minor == "":
         return "–"
     return Money(int(minor), currency or settings.HEARTHLINE.currency_code).format(get_language() or "en")
+
+
+@register.filter
+def about_money(minor: int, currency: str) -> str:
+    """An estimate: '185 ₽' rather than '185.14 ₽'."""
+    return Money(minor, currency).format_about(get_language() or "en")
 
 
 @register.filter
@@ -87,13 +94,29 @@ def moment(at: datetime | None, zone: str = "") -> SafeString | str:
     today = timezone.now().astimezone(tz).date()
     if local.date() == today:
         text = f"{local:%H:%M}"
-    elif abs(local.date() - today) < timedelta(days=200):
-        text = f"{date_format(local, 'j M')} {local:%H:%M}"
     else:
-        text = f"{date_format(local, 'j M Y')} {local:%H:%M}"
+        text = f"{day(local, with_year=abs(local.date() - today) >= timedelta(days=200))} {local:%H:%M}"
     if zone:
         text = f"{text} ({zone})"
     return format_html('<time datetime="{}">{}</time>', local.isoformat(timespec="seconds"), text)
+
+
+def day(local: datetime, *, with_year: bool) -> str:
+    """'28 Nov' or '28 Nov 2026', with the month as the reader's language writes it within a date: '28 нояб.'"""
+    return str(format_date(local, "d MMM y" if with_year else "d MMM", locale=to_locale(get_language() or "en")))
+
+
+@register.filter
+def day_and_hour(at: datetime) -> str:
+    """'28 Nov 14:05' in the reader's zone, where only text can stand."""
+    local = timezone.localtime(at)
+    return f"{day(local, with_year=False)} {local:%H:%M}"
+
+
+@register.filter
+def short_day(at: datetime) -> str:
+    """'28 Nov 2026' in the reader's zone."""
+    return day(timezone.localtime(at), with_year=True)
 
 
 @register.simple_tag
