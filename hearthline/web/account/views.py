@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST
 
 from hearthline.people.models import User
-from hearthline.web.account.forms import ProfileForm
+from hearthline.web.account.forms import KeysForm, ProfileForm
 from hearthline.web.context import THEME_COOKIE, THEMES
 
 _YEAR_S = 365 * 24 * 3600
@@ -30,7 +30,24 @@ def profile(request: HttpRequest) -> HttpResponse:
         translation.activate(request.user.language)
         messages.success(request, _("Saved."))
         return redirect("account:profile")
-    return render(request, "account/profile.html", {"form": form})
+    return _profile(request, form, KeysForm(user=request.user))
+
+
+@login_required
+@require_POST
+def keys(request: HttpRequest) -> HttpResponse:
+    """The person's single keys (WCAG 2.2, 2.1.4)."""
+    assert isinstance(request.user, User)
+    form = KeysForm(request.POST, user=request.user)
+    if not form.is_valid():
+        return _profile(request, ProfileForm(instance=request.user), form, status=422)
+    User.objects.filter(pk=request.user.pk).update(shortcuts=form.shortcuts())
+    messages.success(request, _("Saved."))
+    return redirect("account:profile")
+
+
+def _profile(request: HttpRequest, form: ProfileForm, keys_form: KeysForm, status: int = 200) -> HttpResponse:
+    return render(request, "account/profile.html", {"form": form, "keys_form": keys_form}, status=status)
 
 
 @require_POST

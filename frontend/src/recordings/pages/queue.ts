@@ -1,15 +1,16 @@
-// A moderator's desk by keyboard: digits choose, n goes to the reasons, p plays, m marks the place, s skips, Ctrl+Enter sends.
-// Never while typing, except Ctrl+Enter; not at all for who has switched single keys off (WCAG 2.2, 2.1.4).
+// A moderator's desk by keyboard: digits choose, letters (the person's own, from the page) go to the reasons, play, mark the place
+// and leave the item to others; Ctrl+Enter sends. Never while typing, except Ctrl+Enter; the page says no keys to whoever has
+// switched single keys off (WCAG 2.2, 2.1.4).
+import { isTyping } from "../../keys/bindings.ts";
 import { clockOf, playingAt, startPlayer } from "../player.ts";
 
 startPlayer();
 
-const single = !document.querySelector("[data-keys-off]");
+const keys = JSON.parse(document.querySelector<HTMLElement>("[data-keys]")?.dataset.keys ?? "{}") as Record<
+  string,
+  string
+>;
 const form = document.querySelector<HTMLFormElement>("form[data-decide], form[data-score]");
-
-function typing(target: EventTarget | null): boolean {
-  return target instanceof Element && target.matches("textarea, select, input:not([type=radio]):not([type=checkbox])");
-}
 
 function mark(): void {
   const marks = document.querySelector<HTMLTextAreaElement>("#marks");
@@ -19,21 +20,25 @@ function mark(): void {
   marks.focus();
 }
 
-const keys: Record<string, () => void> = {
-  KeyN: () => document.querySelector<HTMLElement>("#words, #comment")?.focus(),
-  KeyP: () => document.querySelector<HTMLElement>("button[data-recording]")?.click(),
-  KeyM: mark,
-  KeyS: () => document.querySelector<HTMLFormElement>("form[data-skip]")?.requestSubmit(),
+const acts: Record<string, () => void> = {
+  queue_reasons: () => document.querySelector<HTMLElement>("#words, #comment")?.focus(),
+  queue_play: () => document.querySelector<HTMLElement>("button[data-recording]")?.click(),
+  queue_mark: mark,
+  queue_leave: () => document.querySelector<HTMLFormElement>("form[data-skip]")?.requestSubmit(),
 };
+const byCode = new Map(Object.entries(keys).map(([action, code]) => [code, acts[action]]));
+
+document.querySelector("[data-mark]")?.addEventListener("click", mark);
 
 document.addEventListener("keydown", (event) => {
-  if (event.key === "Enter" && event.ctrlKey) {
+  if (event.repeat) return;
+  if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) {
     event.preventDefault();
     form?.requestSubmit();
     return;
   }
-  if (!single || typing(event.target) || event.ctrlKey || event.altKey || event.metaKey) return;
-  const digit = /^Digit([1-9])$/.exec(event.code)?.[1];
+  if (byCode.size === 0 || isTyping(event.target) || event.ctrlKey || event.altKey || event.metaKey) return;
+  const digit = /^(?:Digit|Numpad)([1-9])$/.exec(event.code)?.[1];
   const choice = digit && document.querySelector<HTMLElement>(`[data-digit="${digit}"]`);
   if (choice) {
     event.preventDefault();
@@ -42,7 +47,7 @@ document.addEventListener("keydown", (event) => {
     else choice.click();
     return;
   }
-  const act = keys[event.code];
+  const act = byCode.get(event.code);
   if (!act) return;
   event.preventDefault();
   act();
