@@ -42,6 +42,21 @@ function closeMenus(except?: Node | null): void {
   }
 }
 
+// A form that came back with errors: the focus goes to the first of them, or to the sentence above the form.
+const wrong = document.querySelector<HTMLElement>("main [aria-invalid='true'], main .alert-danger[role=alert]");
+if (wrong) {
+  if (wrong.matches(".alert")) wrong.tabIndex = -1;
+  wrong.focus();
+}
+
+// What a page says when it comes ("Saved.") is only heard as a change of its live region.
+const news = [...(document.querySelector("#messages")?.children ?? [])];
+if (news.length > 0) {
+  window.setTimeout(() => {
+    for (const one of news) if (one.isConnected) one.replaceWith(one.cloneNode(true));
+  }, 500);
+}
+
 document.addEventListener("click", (event) => closeMenus(event.target as Node));
 document.addEventListener("focusin", (event) => closeMenus(event.target as Node));
 document.addEventListener("keydown", (event) => {

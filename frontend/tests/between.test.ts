@@ -26,9 +26,9 @@ setTexts({
 
 test("an offer names what is more, and says when little is known", () => {
   assert.ok(better);
-  assert.equal(offerSentence(offer, better), "Better: €260.00, €60.00 more.");
-  assert.equal(offerSentence(offer, { ...better, few: true }), "Better: €260.00, €60.00 more. (few)");
-  assert.equal(offerSentence({ ...offer, hourly_minor: null }, better), "Better: €260.00.");
+  assert.equal(offerSentence(offer, better), "Better: €260, €60 more.");
+  assert.equal(offerSentence(offer, { ...better, few: true }), "Better: €260, €60 more. (few)");
+  assert.equal(offerSentence({ ...offer, hourly_minor: null }, better), "Better: €260.");
 });
 
 test("a promised moment has its day when that is another one", () => {

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { collisions, isRemappable, keyLabel, resolveKeys } from "../src/keys/bindings.ts";
-import { clock, money, say, setTexts, wallClock } from "../src/net/texts.ts";
+import { aboutMoney, clock, money, say, setTexts, wallClock } from "../src/net/texts.ts";
 import { lostCallSentence, newsOf, savedSentence } from "../src/operator/news.ts";
 import type { Call } from "../src/operator/state.ts";
 
@@ -40,6 +40,12 @@ test("money by the currency's own minor unit", () => {
   assert.equal(money(21400, "RUB", "en"), "₽214.00");
   assert.equal(money(500, "JPY", "en"), "¥500");
   assert.equal(money(5, "", "en"), "–");
+});
+
+test("an estimate has no minor part where it is not small", () => {
+  assert.equal(aboutMoney(18_514, "RUB", "en"), "₽185");
+  assert.equal(aboutMoney(554, "USD", "en"), "$5.54");
+  assert.equal(aboutMoney(5, "", "en"), "–");
 });
 
 test("a moment in the contact's zone, as the input wants it", () => {

@@ -68,8 +68,8 @@ class Money:
         return self._written(self.as_decimal(), minor_digits(self.currency), locale)
 
     def format_about(self, locale: str = "en") -> str:
-        """For a person, of an amount that is an estimate: from 100 on without the minor part ('185 ₽')."""
-        whole = abs(self.as_decimal()) >= 100
+        """For a person, of an amount that is an estimate: from 20 on without the minor part ('185 ₽')."""
+        whole = abs(self.as_decimal()) >= 20
         return self._written(self.as_decimal(), 0 if whole else minor_digits(self.currency), locale)
 
     def _written(self, amount: Decimal, digits: int, locale: str) -> str:

@@ -43,7 +43,7 @@ def test_the_check_measures_a_real_line_and_is_kept(at_work: Opens, world: World
     assert page.locator("#ready-trouble").inner_text() == ""
     assert jana.breaches() == []
     said = page.evaluate("window.said")
-    for title in ("Browser", "Quiet room", "Echo", "Microphone", "Round trip", "Free computer"):
+    for title in ("Browser", "Quiet room", "Echo", "Microphone", "Delay", "Free computer"):
         assert sum(sentence.count(f"{title}: ") for sentence in said) == 1, said
     skipped, items = world.run(KEPT)
     assert not skipped

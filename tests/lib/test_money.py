@@ -63,3 +63,10 @@ def test_coins_by_currency_and_words_by_locale() -> None:
     assert Money(21_400, "RUB").format("ru") == "214,00\xa0₽"
     assert Money(-5, "EUR").format("en") == "-€0.05"
     assert Money(1_234, "JPY").format("en") == "¥1,234"
+
+
+def test_an_estimate_has_no_minor_part_where_it_is_not_small() -> None:
+    assert Money(18_554, "RUB").format_about("ru") == "186\xa0₽"
+    assert Money(18_554, "RUB").format_about("en") == "186\xa0₽"
+    assert Money(554, "USD").format_about("en") == "$5.54"
+    assert Money(18_554, "JPY").format_about("en") == "¥18,554"

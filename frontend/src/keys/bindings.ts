@@ -64,7 +64,8 @@ export function isTyping(target: EventTarget | null): boolean {
 export function ownsEnter(target: EventTarget | null): boolean {
   return (
     isTyping(target) ||
-    (target instanceof Element && target.closest("button, a[href], summary, input, select") !== null)
+    (target instanceof Element &&
+      target.closest("button, a[href], summary, select, input:not(:is([type=radio], [type=checkbox]))") !== null)
   );
 }
 

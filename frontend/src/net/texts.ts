@@ -42,13 +42,13 @@ export function money(minor: number, currency: string, language = document.docum
   return format.format(minor / 10 ** (format.resolvedOptions().maximumFractionDigits ?? 2));
 }
 
-/** An estimate: from 100 on without the minor part, "185 ₽". */
+/** An estimate: from 20 on without the minor part, "185 ₽". */
 export function aboutMoney(minor: number, currency: string, language = document.documentElement.lang || "en"): string {
   const written = money(minor, currency, language);
   if (!currency) return written;
   const style = { style: "currency", currency, currencyDisplay: "narrowSymbol" } as const;
   const amount = minor / 10 ** (new Intl.NumberFormat(language, style).resolvedOptions().maximumFractionDigits ?? 2);
-  return Math.abs(amount) < 100
+  return Math.abs(amount) < 20
     ? written
     : new Intl.NumberFormat(language, { ...style, maximumFractionDigits: 0 }).format(amount);
 }

@@ -12,11 +12,12 @@ import { get, post, Refusal } from "../net/post.ts";
 import { say, wallClock } from "../net/texts.ts";
 import { BetweenCalls, type Offer } from "./between.ts";
 import { askToEnd, ContactDialog, Keypad, KeysDialog, prepareClosers } from "./dialogs.ts";
+import { Lease } from "./lease.ts";
 import type { Action, Mode } from "./mode.ts";
 import { isPossible, modeOf, primaryOf } from "./mode.ts";
 import { lostCallSentence, newsOf, type Outcome, savedSentence } from "./news.ts";
 import { browserLine, heardOfLine, type LineSurroundings, telephoneLine } from "./own-line.ts";
-import type { ConsoleState } from "./state.ts";
+import type { Assignment, ConsoleState } from "./state.ts";
 import { applyEvent, changesEverything, mergeState } from "./state.ts";
 import { Strip } from "./strip.ts";
 import { type Draft, type Kept, Worksheet } from "./worksheet.ts";
@@ -54,8 +55,6 @@ const OWN_LINE = "hearthline.line"; // in sessionStorage: this tab's, also after
 const READ_AFTER_MS = 120;
 const REMEMBERED_EVENTS = 200;
 const STREAM_QUIET_MS = 3000;
-const RENEW_LEFT_MS = 45_000;
-const ACTIVE_MS = 60_000;
 
 type NextReply = ConsoleState & { none?: string; offer?: Offer | null };
 
@@ -77,8 +76,6 @@ export class Console {
   private readTimer: number | undefined;
   private streamTimer: number | undefined;
   private streamUp = true;
-  private activeAt = Date.now();
-  private renewing = false;
 
   constructor(
     private state: ConsoleState,
@@ -115,17 +112,18 @@ export class Console {
     prepareClosers();
     document.addEventListener("click", (event) => this.clicked(event));
     byId("primary").addEventListener("click", () => this.primary());
-    for (const name of ["keydown", "pointerdown", "wheel"]) {
-      document.addEventListener(
-        name,
-        () => {
-          this.activeAt = Date.now();
-        },
-        { passive: true },
-      );
-    }
     document.addEventListener("keydown", (event) => leaveField(event)); // by keyboard back to where single keys work
-    window.setInterval(() => void this.keepContact(), 5000);
+    new Lease({
+      reserved: () => (this.mode === "reserved" ? (this.state.assignment ?? undefined) : undefined),
+      now: () => this.strip.now,
+      renew: ({ id, fence }) => post(this.urls.renew, { assignment: id, fence }),
+      renewed: (assignment) => this.renewed(assignment),
+      refused: () => this.readSoon(),
+      warn: () => {
+        this.strip.note(say("lease_left"), true);
+        play("attention");
+      },
+    });
     window.addEventListener("beforeunload", (event) => {
       if (this.state.call && this.state.call.phase !== "closed") event.preventDefault();
     });
@@ -141,6 +139,7 @@ export class Console {
       void this.readState();
     });
     this.render();
+    if (document.activeElement === document.body) this.strip.focusPrimary();
     this.strip.trouble("call", lostCallSentence(this.state.call) || undefined);
     if (this.line instanceof PhoneLine) this.line.sync(this.state.line);
     else if (this.lineIsOurs()) void this.openLine();
@@ -276,7 +275,7 @@ export class Console {
     this.unlisten();
     this.unlisten = listen(this.keysDialog.keys, this.keysDialog.off, {
       action: (action) => this.act(action as Action),
-      disposition: (key) => this.between.choose(key) || this.sheet.choose(key),
+      disposition: (key) => this.between.choose(key) || this.choose(key),
       primary: () => this.primary(),
       save: () => this.act("save_next"),
       help: () => this.act("help"),
@@ -415,6 +414,17 @@ export class Console {
     }
   }
 
+  private renewed(assignment: Assignment): void {
+    if (this.state.assignment?.id === assignment.id) this.state = { ...this.state, assignment };
+    this.render();
+  }
+
+  /** By its digit: the focus stays where it is, so that the choice is said. */
+  private choose(key: number): void {
+    const title = this.sheet.choose(key);
+    if (title) this.strip.announce(say("said_chosen", { title }));
+  }
+
   private dispositionChosen(): void {
     const chosen = this.sheet.disposition;
     const place = byId("call-back");
@@ -447,7 +457,7 @@ export class Console {
       ...body,
       ...this.sheet.read(),
     });
-    (document.activeElement as HTMLElement | null)?.blur();
+    this.strip.focusPrimary();
     this.set(reply.state);
     this.strip.note(savedSentence(reply.outcome));
     await this.goOn(savedSentence(reply.outcome));
@@ -459,26 +469,5 @@ export class Console {
       this.breakAfter = false;
       await this.post(this.urls.break, { on: true });
     } else if (this.mode === "ready") await this.next(saved);
-  }
-
-  /** While the person is at it, the contact stays theirs beyond the lease. */
-  private async keepContact(): Promise<void> {
-    const { assignment } = this.state;
-    if (!assignment || this.mode !== "reserved" || this.renewing) return;
-    const left = Date.parse(assignment.lease_expires_at) - this.strip.now;
-    if (left > RENEW_LEFT_MS || left < 0 || Date.now() - this.activeAt > ACTIVE_MS) return;
-    this.renewing = true;
-    try {
-      const body = { assignment: assignment.id, fence: assignment.fence };
-      const { lease_expires_at } = await post<{ lease_expires_at: string }>(this.urls.renew, body);
-      if (this.state.assignment?.id === assignment.id) {
-        this.state = { ...this.state, assignment: { ...this.state.assignment, lease_expires_at } };
-      }
-    } catch (error) {
-      if (error instanceof Refusal && error.answered) this.readSoon();
-    } finally {
-      this.renewing = false;
-      this.render();
-    }
   }
 }

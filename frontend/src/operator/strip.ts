@@ -24,6 +24,9 @@ const TONES: Partial<Record<Mode, string>> = {
   wrap_up: "is-writing",
 };
 const URGENT: readonly Mode[] = ["talking", "wrap_up"];
+const MODE_LASTS_MS = 250;
+const KEPT_SENTENCES = 4;
+const SENTENCE_STAYS_MS = 15_000; // then whoever reads the page line by line does not come across it any more
 
 export interface Shown {
   muted: boolean;
@@ -35,12 +38,16 @@ export class Strip {
   private mode: Mode | undefined;
   private state: ConsoleState | undefined;
   private clockOffsetMs = 0;
-  private troubles = new Map<string, { text: string; remedy?: { label: string; run: () => void } }>();
+  private readonly troubles = new Map<string, HTMLElement>();
+  private modeTimer: number | undefined;
   private minuteSaid = "";
-  private noteText = "";
 
   constructor() {
     window.setInterval(() => this.tick(), 1000);
+    // a held Enter clicks a button again and again: once is meant
+    byId("primary").addEventListener("keydown", (event) => {
+      if (event.repeat && event.key === "Enter") event.preventDefault();
+    });
   }
 
   /** The exchange's clock now, milliseconds since the epoch. */
@@ -64,39 +71,49 @@ export class Strip {
     this.showButtons(mode, state, shown);
     byId("idle").hidden = state.worksheet !== null;
     this.tick();
-    if (changed) this.announce(`${say(`mode_${mode}`)}. ${this.hint(mode, state)}`, URGENT.includes(mode));
+    if (changed) this.announceMode(mode);
   }
 
+  /** A mode that lasts; one that is over at once (ready, then reserved after a saved call) would only be in the way. */
+  private announceMode(mode: Mode): void {
+    window.clearTimeout(this.modeTimer);
+    const tell = () => {
+      if (this.state) this.announce(`${say(`mode_${mode}`)}. ${this.hint(mode, this.state)}`, URGENT.includes(mode));
+    };
+    if (URGENT.includes(mode)) tell();
+    else this.modeTimer = window.setTimeout(tell, MODE_LASTS_MS);
+  }
+
+  /** For the ear. Each sentence is an addition to the region, so that none is replaced before it was read. */
   announce(sentence: string, urgent = false): void {
     const region = byId(urgent ? "announce-urgent" : "announce");
-    region.textContent = region.textContent === sentence ? `${sentence}\u00a0` : sentence;
+    const line = document.createElement("p");
+    line.textContent = sentence;
+    region.append(line);
+    while (region.childElementCount > KEPT_SENTENCES) region.firstElementChild?.remove();
+    window.setTimeout(() => line.remove(), SENTENCE_STAYS_MS);
+  }
+
+  focusPrimary(): void {
+    byId("primary").focus({ preventScroll: true });
   }
 
   /** What happened, beside the strip; it stays until something else happens. */
   note(sentence: string, urgent = false): void {
-    this.noteText = sentence;
     byId("note").textContent = sentence;
     if (sentence) this.announce(sentence, urgent);
   }
 
   /** What is wrong, with the remedy. One sentence per kind; `undefined` takes it away. */
   trouble(kind: string, text?: string, remedy?: { label: string; run: () => void }): void {
-    if (text) this.troubles.set(kind, remedy ? { text, remedy } : { text });
-    else if (!this.troubles.delete(kind)) return;
-    const lines = [...this.troubles.values()].map(({ text: sentence, remedy: way }) => {
-      const line = document.createElement("p");
-      line.textContent = sentence;
-      if (way) {
-        const button = document.createElement("button");
-        button.type = "button";
-        button.className = "btn btn-quiet";
-        button.textContent = way.label;
-        button.addEventListener("click", way.run);
-        line.append(" ", button);
-      }
-      return line;
-    });
-    byId("trouble").replaceChildren(...lines);
+    const before = this.troubles.get(kind);
+    if (text && before?.dataset.text === text) return; // it stands there, and was said
+    before?.remove();
+    this.troubles.delete(kind);
+    if (!text) return;
+    const line = troubleLine(text, remedy);
+    this.troubles.set(kind, line);
+    byId("trouble").append(line);
   }
 
   clearTroubles(except: readonly string[]): void {
@@ -110,11 +127,14 @@ export class Strip {
   private showPrimary(mode: Mode, shown: Shown): void {
     const action = primaryOf(mode, shown.line);
     const button = byId<HTMLButtonElement>("primary");
+    const place = byId("strip-mode"); // what is happening: a button that goes leaves the focus there and finds it there again
+    if (!action && document.activeElement === button) place.focus({ preventScroll: true });
     button.classList.toggle("is-absent", !action);
     button.disabled = !action;
     byId("hang-up").classList.toggle("is-absent", action !== undefined); // the same place: one of the two at a time
     const key = action === "save_next" && shown.breakAfter ? "save_break" : action;
     byId("primary-label").textContent = key ? say(`primary_${key}`) : "";
+    if (action && document.activeElement === place) this.focusPrimary();
   }
 
   private showButtons(mode: Mode, state: ConsoleState, shown: Shown): void {
@@ -171,10 +191,21 @@ export class Strip {
     this.note(say("minute_left"), true);
     play("attention");
   }
+}
 
-  get noteShown(): string {
-    return this.noteText;
+function troubleLine(text: string, remedy?: { label: string; run: () => void }): HTMLElement {
+  const line = document.createElement("p");
+  line.dataset.text = text;
+  line.textContent = text;
+  if (remedy) {
+    const button = document.createElement("button");
+    button.type = "button";
+    button.className = "btn btn-quiet";
+    button.textContent = remedy.label;
+    button.addEventListener("click", remedy.run);
+    line.append(" ", button);
   }
+  return line;
 }
 
 function press(action: Action, on: boolean): void {

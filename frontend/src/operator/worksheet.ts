@@ -72,12 +72,13 @@ export class Worksheet {
     return { id: Number(input.value), kind: input.dataset.kind ?? "", retryMinutes: Number(input.dataset.retry) };
   }
 
-  choose(key: number): boolean {
+  /** Returns the title of what was chosen; empty when no outcome has this key. */
+  choose(key: number): string {
     const input = this.root.querySelector<HTMLInputElement>(`input[name="disposition"][data-key="${key}"]`);
-    if (!input) return false;
+    if (!input) return "";
     input.checked = true;
     input.dispatchEvent(new Event("change", { bubbles: true }));
-    return true;
+    return input.dataset.title ?? "";
   }
 
   focusNotes(): void {

@@ -229,6 +229,8 @@ TEXTS: dict[str, str | Promise] = {
     "released_lease_expired": _("You had this contact for too long without calling; it went back to the queue."),
     "released_withdrawn": _("The customer withdrew this contact."),
     "released_skipped": _("Skipped. The contact goes to somebody else."),
+    "lease_left": _("This contact goes back in half a minute. Press Tab to keep it."),
+    "said_chosen": _("Chosen: {title}."),
     "minute_left": _("One minute left in this call."),
     "choose_disposition": _("Choose how the conversation ended: keys 1 to 9."),
     "choose_call_back": _("Choose the day and the time to call back."),

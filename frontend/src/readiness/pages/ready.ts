@@ -161,7 +161,7 @@ async function measured(figures: LineFigures): Promise<LineFigures> {
 }
 
 async function check(): Promise<void> {
-  start.disabled = true;
+  busy(true);
   trouble.textContent = "";
   findings.length = 0;
   const absent = missing();
@@ -174,7 +174,7 @@ async function check(): Promise<void> {
     trouble.textContent = error instanceof Refusal ? error.message : say(`trouble_${troubleOf(error)}`);
   }
   await keep();
-  start.disabled = false;
+  busy(false);
   start.textContent = say("again");
 }
 
@@ -189,6 +189,7 @@ async function keep(): Promise<void> {
     const go = byId("ready-go");
     go.hidden = false;
     go.focus();
+    document.getElementById("ready-skip")?.remove();
   } catch (error) {
     if (!(error instanceof Refusal)) throw error;
     announce("");
@@ -196,5 +197,12 @@ async function keep(): Promise<void> {
   }
 }
 
-start.addEventListener("click", () => void check());
+/** The button keeps the focus while the check runs: a disabled one would lose it. */
+function busy(on: boolean): void {
+  start.setAttribute("aria-disabled", String(on));
+}
+
+start.addEventListener("click", () => {
+  if (start.getAttribute("aria-disabled") !== "true") void check();
+});
 choice.addEventListener("change", () => localStorage.setItem(MICROPHONE, choice.value));
