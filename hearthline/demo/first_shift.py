@@ -14,6 +14,7 @@ from django.conf import settings
 
 from hearthline.calls.models import HandOver, HandOverState, Recording
 from hearthline.campaigns.models import Campaign, Contact
+from hearthline.demo.affairs import look_at_calls
 from hearthline.demo.campaigns import ENGLISH, RUSSIAN, DemoCampaign
 from hearthline.demo.contacts import characters
 from hearthline.demo.headset import Headset
@@ -65,6 +66,7 @@ async def work_first_shift(base: str) -> bool:
     finally:
         clock.stop()
     await sync_to_async(_examine)(shift)
+    shift.troubles += await sync_to_async(look_at_calls)(shift.attempts)
     await sync_to_async(_close)(shift, base)
     return not shift.troubles
 

@@ -14,12 +14,14 @@ from hearthline.campaigns.contacts import add_contact
 from hearthline.campaigns.models import Campaign, CampaignState
 from hearthline.demo.campaigns import CAMPAIGNS, DemoCampaign
 from hearthline.demo.contacts import contacts_of
+from hearthline.ledger import payouts
 from hearthline.ledger import services as ledger
-from hearthline.ledger.models import Tariff, TariffRow
+from hearthline.ledger.models import AccountKind, Tariff, TariffRow, TransferCode
 from hearthline.lib.ids import derived_id
 from hearthline.lib.money import Money
 from hearthline.people import services as people
 from hearthline.people.models import Organisation, Role, User
+from hearthline.quality import approval
 from hearthline.web.demo.cast import BY_KEY, EVERYBODY, ROBOT_MANAGER, Person
 
 TRUNK_NAME = "Robots on this machine"
@@ -27,6 +29,8 @@ CALLER_ID = "+74955550100"
 ACCOUNT = "hearthline"
 CUSTOMER = "Clinic Zarya"
 TOP_UP_MINOR = 500_000
+LEFT_MINOR = 10_000  # of a welcome bonus, after the least that can be paid out: what is earned is in review for days
+WELCOMED = ("anna", "maxim", "robot-vera")
 _NAMESPACE = uuid.UUID("8f3b1d1e-9a54-4b0e-8a2a-6a1f0c3c5d11")
 
 
@@ -43,6 +47,9 @@ def seed(*, provider_port: int, provider_password: str) -> None:
         _trunk(provider_port, provider_password)
         amount = Money(TOP_UP_MINOR, settings.HEARTHLINE.currency_code)
         ledger.top_up(organisation=organisation.pk, amount=amount, id=derived_id(_NAMESPACE, "top-up"))
+        for key in WELCOMED:
+            _welcome(users[key])
+        _payout(users["robot-vera"])
     for campaign in CAMPAIGNS:
         if not Campaign.objects.filter(organisation=organisation, name=campaign.name).exists():
             _campaign(organisation, owner, users, campaign)
@@ -65,6 +72,27 @@ def _person(person: Person) -> User:
         },
     )
     return user
+
+
+def _welcome(operator: User) -> None:
+    currency = settings.HEARTHLINE.currency_code
+    ledger.transfer(
+        id=derived_id(_NAMESPACE, f"welcome:{operator.email}"),
+        debit=ledger.account_of(AccountKind.EXCHANGE_BONUS, None, currency),
+        credit=ledger.account_of(AccountKind.OPERATOR_AVAILABLE, operator.pk, currency),
+        amount=Money(settings.HEARTHLINE.payout_minimum_minor + LEFT_MINOR, currency),
+        code=TransferCode.BONUS,
+        reference="welcome",
+    )
+
+
+def _payout(operator: User) -> None:
+    """A request that waits for an admin."""
+    payouts.keep_details(
+        operator=operator.pk, method="card", details="a card of the demonstration, 0000 0000 0000 0001"
+    )
+    amount = Money(settings.HEARTHLINE.payout_minimum_minor, settings.HEARTHLINE.currency_code)
+    payouts.request_payout(id=derived_id(_NAMESPACE, "payout"), operator=operator.pk, amount=amount)
 
 
 def _customer(owner: User) -> Organisation:
@@ -141,7 +169,7 @@ def _campaign(organisation: Organisation, owner: User, users: dict[str, User], d
                 timezone=demo.timezone,
             )
     if campaign.state == CampaignState.DRAFT:
-        campaigns.start(campaign=campaign, actor=owner)
+        approval.start(campaign=campaign, actor=owner)
 
 
 def robots_have_worked() -> bool:

@@ -10,19 +10,24 @@ from typing import Any
 import pytest
 
 from hearthline.callcontrol.trunks import ChosenTrunk, NoTrunkError, Wanted, take_trunk
-from hearthline.calls.models import Node, Trunk
+from hearthline.calls.models import CampaignRating, Node, Trunk
 from hearthline.campaigns.models import Campaign, CampaignState, Contact
 from hearthline.campaigns.scripts import check_script
+from hearthline.demo.affairs import look_at_calls
 from hearthline.demo.campaigns import CAMPAIGNS, MEANS
 from hearthline.demo.contacts import characters, contacts_of
 from hearthline.demo.seed import seed
 from hearthline.ledger.check import prove
-from hearthline.ledger.models import Transfer
+from hearthline.ledger.models import Payout, Transfer
 from hearthline.lib.phone import parse_phone
 from hearthline.people.models import User
+from hearthline.quality.models import CallRating, Dispute, Report, Review
 from hearthline.switch.robots.characters import Character
 from hearthline.switch.robots.config import config_of
 from hearthline.web.demo.cast import EVERYBODY
+from tests.calls.worlds import a_conversation
+from tests.campaigns.worlds import a_running_campaign
+from tests.quality.scorecards import there_is_a_scorecard
 
 
 @pytest.mark.django_db
@@ -99,3 +104,23 @@ def test_a_demonstration_never_calls_past_this_machine(settings: Any) -> None:
     Trunk.objects.filter(host="127.0.0.1").update(active=False)
     with pytest.raises(NoTrunkError):
         chosen()
+
+
+@pytest.mark.django_db
+def test_what_people_make_of_the_first_calls_waits_for_whoever_comes_in() -> None:
+    seed(provider_port=5070, provider_password="one")
+    there_is_a_scorecard()
+    calls, campaign = [], a_running_campaign(5, min_talk_s=10)
+    for _n in range(4):
+        conversation = a_conversation(campaign=campaign)
+        conversation.wrap_up()
+        calls.append(conversation.attempt.pk)
+    assert look_at_calls(calls) == []
+    assert (Dispute.objects.count(), Review.objects.count(), Report.objects.count()) == (1, 1, 1)
+    assert CallRating.objects.filter(rejected_at__isnull=False).count() == 1
+    assert CampaignRating.objects.count() == 4
+    assert look_at_calls(calls) == []
+    assert (Dispute.objects.count(), Review.objects.count(), Report.objects.count()) == (1, 1, 1), "only once"
+    assert prove().sound
+    payout = Payout.objects.get()
+    assert payout.state == "requested"

@@ -87,7 +87,7 @@ export class LinePanel {
   measured(quality: Quality): void {
     const trip = quality.roundTripMs === undefined ? "" : say("quality_trip", { ms: quality.roundTripMs });
     const loss = say("quality_loss", { percent: quality.lossPercent });
-    this.quality.textContent = [quality.codec, trip, loss].filter(Boolean).join(" · ");
+    this.quality.textContent = [trip, loss, quality.codec].filter(Boolean).join(" · ");
     this.quality.classList.toggle("is-poor", isPoor(quality));
   }
 }
