@@ -81,6 +81,7 @@ class Configuration(BaseSettings):
     )
     freeswitch_gateways: Path | None = None  # the folder `gateways` beside its configuration: for trunks that register
     freeswitch_phones: Path | None = None  # the folder `phones` beside its configuration: for people's SIP phones
+    freeswitch_incoming: Path | None = None  # the folder `incoming` beside its configuration: for decoy numbers
     freeswitch_phones_port: int = 5060  # where they register, with `phones_server`
     freeswitch_event_password: str = ""  # empty: from the file, or else made once and kept in the data folder
     freeswitch_event_password_file: Path | None = None
@@ -148,6 +149,10 @@ class Configuration(BaseSettings):
     fitness_retry_hours: int = 24  # between two of them
     fitness_pass_percent: int = 70  # of a test's points, for a proposal to pass; a moderator decides
     golden_percent: float = 0.0  # of the contacts of real campaigns that are robots, paid by the exchange
+    decoy_percent: float = 0.0  # ... that are robots with a decoy number, while one is free to be lent
+    decoy_lent_days: int = Field(default=30, ge=1, le=365)  # a decoy number belongs to one operator for so long
+    decoy_rest_days: int = Field(default=60, ge=0, le=730)  # ... and to nobody for so long afterwards
+    decoy_calls_days: int = Field(default=90, ge=1, le=365)  # then the number of whoever called one is forgotten
 
     # money
     commission_basis_points: int = 2000

@@ -130,6 +130,9 @@ class SimulatedSwitch:
     async def registered_phones(self) -> list[str]:
         return []
 
+    async def watch_numbers(self, numbers: Sequence[port.WatchedNumber]) -> None:
+        """Nobody calls in here."""
+
     async def events(self) -> AsyncIterator[port.SwitchEvent]:
         while True:
             yield await self._events.get()

@@ -25,7 +25,7 @@ def trial_switch(configuration: Configuration) -> EmbeddedSwitch | FreeswitchSwi
     if configuration.switch == "embedded":
         return EmbeddedSwitch(EngineConfig(sip_bind=configuration.sip_bind, sip_advertise=configuration.sip_advertise))
     config = freeswitch_config(configuration)
-    return FreeswitchSwitch(replace(config, guest=True, phones_folder=None, gateways_folder=None))
+    return FreeswitchSwitch(replace(config, guest=True, phones_folder=None, gateways_folder=None, incoming_folder=None))
 
 
 def freeswitch_config(configuration: Configuration) -> FreeswitchConfig:
@@ -45,6 +45,7 @@ def freeswitch_config(configuration: Configuration) -> FreeswitchConfig:
         tls_verify=configuration.freeswitch_tls_verify,
         gateways_folder=configuration.freeswitch_gateways,
         phones_folder=configuration.freeswitch_phones,
+        incoming_folder=configuration.freeswitch_incoming,
         phones_port=configuration.freeswitch_phones_port,
         phones_realm=configuration.phones_realm,
         browser_codecs=tuple(configuration.browser_codecs),

@@ -20,6 +20,8 @@ from typing import Protocol
 
 LegId = str
 PHONES_BOUND = 5_000  # telephones that one switch lets register
+WATCHED_BOUND = 500  # numbers that one switch watches
+WATCHED_RINGS_S = 25  # a call to a watched number rings for so long; nobody answers
 
 SILENT_PROVIDER_S = 6  # a provider that sends no response at all to an INVITE (not even 100) is given up after this
 
@@ -122,6 +124,15 @@ class PhoneAccount:
     name: str  # user part of its address, and the digest's user name: 1 to 32 of a-z, 0-9, - and _
     realm: str  # of the digest; all accounts of a switch share it
     ha1: str = field(repr=False)  # MD5 of name:realm:password in lower-case hex (RFC 2617 §3.2.2.2)
+
+
+@dataclass(frozen=True, slots=True)
+class WatchedNumber:
+    """A number of ours whose calls nobody takes: whoever calls it is noticed."""
+
+    number: str  # E.164
+    trunk: str  # our name for the account that it comes in on
+    hosts: tuple[str, ...]  # whence that provider's calls come: names, addresses, networks ("192.0.2.0/24")
 
 
 @dataclass(frozen=True, slots=True)
@@ -271,6 +282,18 @@ class PhoneUnregistered:
 
 
 @dataclass(frozen=True, slots=True)
+class NumberCalled:
+    """Somebody called a watched number; told when they gave up, or when it had rung for WATCHED_RINGS_S. Nothing was answered,
+    heard or recorded."""
+
+    number: str  # WatchedNumber.number
+    trunk: str
+    caller: str = field(repr=False)  # as the provider gave it, at most 20 of +0-9*#; empty: withheld
+    at: float  # when it began
+    rang_ms: int  # 0: too many were ringing
+
+
+@dataclass(frozen=True, slots=True)
 class NodeLost:
     """The switch cannot be reached. Legs may live or not; `legs()` tells after `NodeBack`."""
 
@@ -300,6 +323,7 @@ SwitchEvent = (
     | RegistrationChanged
     | PhoneRegistered
     | PhoneUnregistered
+    | NumberCalled
     | NodeLost
     | NodeBack
 )
@@ -410,6 +434,14 @@ class Switch(Protocol):
 
     async def registered_phones(self) -> list[str]:
         """Names of the accounts that can be rung now, for recovery."""
+        ...
+
+    async def watch_numbers(self, numbers: Sequence[WatchedNumber]) -> None:
+        """From now on calls to exactly these numbers, from the hosts of their trunks, ring (180) and are not answered (480 after
+        WATCHED_RINGS_S; 486 while too many ring): no audio, no leg. Each is told as `NumberCalled`. All other calls that
+        come in are refused as before. Bounded by source and caller: what is over the bound is refused and not told. Host
+        names are looked up now; asked for again, they are looked up again. At most WATCHED_BOUND numbers, each once
+        (BAD_REQUEST)."""
         ...
 
     def events(self) -> AsyncIterator[SwitchEvent]:

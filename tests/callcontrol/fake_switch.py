@@ -88,6 +88,7 @@ class FakeSwitch:
         self.requests: list[tuple[str, object]] = []
         self.refuse: dict[str, port.SwitchErrorCode] = {}  # request → how it is refused
         self.accounts: list[port.PhoneAccount] = []
+        self.watched: list[port.WatchedNumber] = []
         self.registered: set[str] = set()
         self.reachable = True
         self.kept: dict[str, port.Trunk] = {}
@@ -220,6 +221,10 @@ class FakeSwitch:
         self._asked("registered_phones", None)
         return sorted(self.registered)
 
+    async def watch_numbers(self, numbers: Sequence[port.WatchedNumber]) -> None:
+        self._asked("watch_numbers", len(numbers))
+        self.watched = list(numbers)
+
     async def events(self) -> AsyncIterator[port.SwitchEvent]:
         while True:
             yield await self._events.get()
@@ -236,6 +241,10 @@ class FakeSwitch:
         """The one phone leg there is."""
         (leg,) = [leg for leg in self._legs.values() if leg.kind is port.LegKind.PHONE]
         return leg
+
+    def number_called(self, number: str, caller: str, *, rang_ms: int = 8000, trunk: str = "provider") -> None:
+        """Somebody outside has called a watched number and given up."""
+        self._tell(port.NumberCalled(number, trunk, caller, self.moments.now(), rang_ms))
 
     def rings(self, leg: str) -> None:
         self._legs[leg].state = port.LegState.RINGING

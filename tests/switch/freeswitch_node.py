@@ -63,6 +63,7 @@ class FreeswitchNode:
             tls=bool(self.config.tls_port),
             gateways_folder=self.folder / "gateways",
             phones_folder=self.folder / "phones",
+            incoming_folder=self.folder / "incoming",
             phones_port=self.config.phones_port,
             connect_timeout_s=2,
             stalled_after_ms=600,

@@ -30,6 +30,7 @@ from hearthline.switch.port import (
     SwitchErrorCode,
     SwitchEvent,
     Trunk,
+    WatchedNumber,
 )
 
 log = logging.getLogger(__name__)
@@ -275,6 +276,9 @@ class EmbeddedClient:
     async def registered_phones(self) -> list[str]:
         names: list[str] = await self._ask("registered_phones")
         return names
+
+    async def watch_numbers(self, numbers: Sequence[WatchedNumber]) -> None:
+        await self._ask("watch_numbers", numbers=list(numbers))
 
     async def _read_events(self) -> AsyncIterator[SwitchEvent]:
         while True:

@@ -57,6 +57,7 @@ from hearthline.switch.port import (
     SwitchErrorCode,
     SwitchEvent,
     Trunk,
+    WatchedNumber,
 )
 
 log = logging.getLogger(__name__)
@@ -118,6 +119,7 @@ class EmbeddedSwitch:
             self._port.close()
             raise
         self._agent.phones.on_change = self._phone_changed
+        self._agent.watched.on_call = self._emit
         self._port.start()
         self._ticker.start()
         self._watching = self._loop.call_later(_WATCH_S, self._watch)
@@ -461,6 +463,11 @@ class EmbeddedSwitch:
     async def registered_phones(self) -> list[str]:
         assert self._agent is not None
         return self._agent.phones.registered()
+
+    @port_errors
+    async def watch_numbers(self, numbers: Sequence[WatchedNumber]) -> None:
+        assert self._agent is not None
+        await self._agent.watched.watch(numbers)
 
     def _phone_changed(self, name: str, registered: bool) -> None:
         at = time.time()

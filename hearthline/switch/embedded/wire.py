@@ -49,6 +49,7 @@ METHODS = (
     "keep_registered",
     "accept_phones",
     "registered_phones",
+    "watch_numbers",
 )
 
 

@@ -89,6 +89,9 @@ class ChannelEvents:
         if event.get("Event-Subclass") in phones.EVENTS:
             engine.phones.take(event, moment_of(event))
             return
+        if name == "CHANNEL_HANGUP_COMPLETE" and event.get("variable_hl_watched"):
+            engine.watched.take(event, moment_of(event))
+            return
         leg = engine.legs_here.get(event.get("Unique-ID", ""))
         if leg is None:
             return

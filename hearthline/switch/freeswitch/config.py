@@ -25,6 +25,7 @@ class FreeswitchConfig:
     tls_verify: bool = True
     gateways_folder: Path | None = None  # where registering trunks are written; None: none can register
     phones_folder: Path | None = None  # where telephones' accounts are written; None: none can register
+    incoming_folder: Path | None = None  # where watched numbers are written; None: none can be watched
     phones_port: int = 5060  # where they register
     phones_realm: str = "hearthline"
     guest: bool = False  # beside the call control that is at work: sees only its own legs, which that one does not see

@@ -33,6 +33,7 @@ from hearthline.switch.freeswitch.probe import Probe
 from hearthline.switch.freeswitch.recording import Recordings
 from hearthline.switch.freeswitch.recovery import adopt_channels
 from hearthline.switch.freeswitch.ringing import Ringing
+from hearthline.switch.freeswitch.watched import WatchedNumbers
 from hearthline.switch.freeswitch.watching import Watch
 from hearthline.switch.port import (
     Destination,
@@ -51,6 +52,7 @@ from hearthline.switch.port import (
     SwitchErrorCode,
     SwitchEvent,
     Trunk,
+    WatchedNumber,
 )
 
 log = logging.getLogger(__name__)
@@ -84,6 +86,7 @@ class FreeswitchSwitch:
         self.recordings = Recordings(self)
         self.gateways = Gateways(self)
         self.phones = Phones(self)
+        self.watched = WatchedNumbers(self)
         self.ringing = Ringing(self)
         self.watch = Watch(self)
         self._lines = LinePort(config.lines_host, config.lines_port, config.lines_key)
@@ -440,6 +443,17 @@ class FreeswitchSwitch:
     @port_errors
     async def registered_phones(self) -> list[str]:
         return self.phones.registered()
+
+    @port_errors
+    async def watch_numbers(self, numbers: Sequence[WatchedNumber]) -> None:
+        await self.watched.watch(numbers)
+
+    async def addresses_of(self, host: str) -> Sequence[str]:
+        """Raises LookupError."""
+        try:
+            return await self._resolver.addresses(host)
+        except UnknownHostError as error:
+            raise LookupError(host) from error
 
     def events(self) -> AsyncIterator[SwitchEvent]:
         return self.log.read(self.log.last)

@@ -101,7 +101,7 @@ def render(config: NodeConfig, folder: Path) -> Path:
     folder = folder.resolve()
     if re.search(r"[^A-Za-z0-9._/+-]", str(folder)):
         raise RenderError("The folder's path may have letters, digits and . _ / + - only.")
-    for name in ("conf", "certificates", "gateways", "phones", "log", "run", "db", "sounds"):
+    for name in ("conf", "certificates", "gateways", "phones", "incoming", "log", "run", "db", "sounds"):
         (folder / name).mkdir(mode=0o700, parents=True, exist_ok=True)
     music = folder / "sounds" / "hold_music.wav"
     _write_music(music)
@@ -162,6 +162,7 @@ def _values(config: NodeConfig, folder: Path, music: Path) -> dict[str, str]:
         "MEDIA_ADVERTISE": config.media_advertise or config.media_bind,
         "GATEWAYS": str(folder / "gateways"),
         "PHONES": str(folder / "phones"),
+        "INCOMING": str(folder / "incoming"),
         "PHONES_PORT": str(config.phones_port),
         "PHONES_REALM": config.phones_realm,
         "SIP_BIND": config.sip_bind,

@@ -33,6 +33,7 @@ from hearthline.switch.embedded.sip.registration import Outcome, Registration
 from hearthline.switch.embedded.sip.resolver import Resolver, UnknownHostError
 from hearthline.switch.embedded.sip.transaction import ServerTransaction, Timers, TransactionLayer
 from hearthline.switch.embedded.sip.transport import Hop, Source, Transports
+from hearthline.switch.embedded.sip.watched import WatchedNumbers
 from hearthline.switch.port import Destination, SwitchError, SwitchErrorCode, Transport, Trunk
 
 log = logging.getLogger(__name__)
@@ -77,6 +78,7 @@ class UserAgent:
         self._sources: dict[str, tuple[Trunk, frozenset[str]]] = {}  # trunks that may call us, and their addresses
         self._on_incoming: OnIncoming | None = None
         self.phones = Phones(self._core)  # people's own, which register with us
+        self.watched = WatchedNumbers(self._core)  # ours, which ring and are not answered
         self.dropped = 0  # messages that could not be used
 
     @classmethod
@@ -108,6 +110,7 @@ class UserAgent:
         await asyncio.gather(*(registration.stop() for registration in self._registrations.values()), *self._ending)
         self._registrations.clear()
         self.phones.close()
+        self.watched.close()
         if ending:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(CLOSE_SECONDS):
@@ -287,6 +290,8 @@ class UserAgent:
                 transaction.reply(407, to_tag=new_tag(), headers=(challenge,))
                 return
             self._offer_call(transaction, Trunk(name=account, host=source.host), account)
+            return
+        if self.watched.take(transaction):
             return
         trunk = next((trunk for trunk, hosts in self._sources.values() if source.host in hosts), None)
         if trunk is None and self.phones.is_here(source):
