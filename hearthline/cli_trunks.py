@@ -25,6 +25,7 @@ def _fields(command: F) -> F:
             click.option("--number-format", help="How numbers are written: {e164} has no plus. Default: +{e164}"),
             click.option("--caller-id", help="One of your numbers at the provider: +74951234567"),
             click.option("--prefixes", help='Destinations it takes, as first digits: "7 44 7916". Default: all.'),
+            click.option("--calls-from", help='Whence its calls reach you: "192.0.2.0/24 sip2.provider.example"'),
             click.option("--channels", "max_channels", type=click.IntRange(0), help="Calls at once; 0: no limit."),
             click.option(
                 "--calls-per-second", "max_calls_per_s", type=click.IntRange(0), help="New calls; 0: no limit."

@@ -25,6 +25,7 @@ from hearthline.callcontrol.actor import CallActor
 from hearthline.callcontrol.admission import Admission
 from hearthline.callcontrol.consent import consent_sound
 from hearthline.callcontrol.database import Database
+from hearthline.callcontrol.decoy_desk import DecoyDesk
 from hearthline.callcontrol.line_desk import LineDesk
 from hearthline.callcontrol.moments import Moments, RealMoments
 from hearthline.callcontrol.phone_accounts import PhoneAccounts
@@ -76,6 +77,7 @@ class Conductor:
         self.phone_desk = PhoneDesk(self)
         self.line_desk = LineDesk(self.database, bus, node, self.phone_desk)
         self.trunk_desk = TrunkDesk(switch, self.database, bus, node, self.moments)
+        self.decoy_desk = DecoyDesk(self)
         self.ringing_next: set[str] = set()  # legs for which another trunk is just being asked
         self._sounds: dict[fx.Sound, str] = prepare_sounds(Path(settings.HEARTHLINE.run_folder) / "sounds")
 
@@ -319,6 +321,8 @@ class Conductor:
                 self.spawn(self.trunk_desk.note_registration(event), "note a registration")
             case port.PhoneRegistered() | port.PhoneUnregistered():
                 self.phone_accounts.take(event)
+            case port.NumberCalled():
+                self.decoy_desk.take(event)
             case port.LegDigit():
                 self.line_desk.take(event)
             case _:

@@ -77,6 +77,7 @@ class Reconciler:
         await recovery.take_up_lines(conductor, snapshots)
         await recovery.free_channels(conductor, set(snapshots))
         await conductor.trunk_desk.keep_registered()
+        await conductor.decoy_desk.look()
         await conductor.phone_desk.look(set(snapshots))
         await conductor.phone_accounts.look()
         await self._heartbeat(conductor.admission.judged(await conductor.switch.load()))

@@ -44,6 +44,7 @@ async def recover(conductor: Conductor, *, at: float) -> None:
     await hang_up_orphans(conductor, set(snapshots))
     await free_channels(conductor, set(snapshots))
     await conductor.trunk_desk.keep_registered(again=True)
+    await conductor.decoy_desk.look(again=True)
 
 
 async def free_channels(conductor: Conductor, legs: set[str]) -> None:

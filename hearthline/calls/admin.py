@@ -31,7 +31,7 @@ class TrunkForm(forms.ModelForm[Trunk]):
         model = Trunk
         fields = [
             "name", "active", "priority", "prefixes", "host", "port", "transport", "tls_verify", "username", "password",
-            "from_domain", "register", "number_format", "caller_id", "max_channels", "max_calls_per_s",
+            "from_domain", "register", "number_format", "caller_id", "calls_from", "max_channels", "max_calls_per_s",
         ]  # fmt: skip
         help_texts = FIELD_HELP
 

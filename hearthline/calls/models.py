@@ -59,6 +59,9 @@ class Trunk(models.Model):
     number_format = models.CharField(_("number format"), max_length=40, default="+{e164}")
     caller_id = models.CharField(_("caller ID"), max_length=20, blank=True)
     prefixes = models.CharField(_("destinations"), max_length=500, blank=True)  # "7 7495": digits, spaces; empty: any
+    calls_from = models.CharField(
+        _("calls come from"), max_length=500, blank=True
+    )  # "192.0.2.0/24 sip2.provider.example": beside the host
     max_channels = models.PositiveIntegerField(_("channels at once"), default=0)
     max_calls_per_s = models.PositiveSmallIntegerField(_("calls a second"), default=0)
     tls_verify = models.BooleanField(_("check the TLS certificate"), default=True)

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from hearthline.calls.models import Trunk
 
 MAX_PREFIXES = 60
+MAX_ORIGINS = 20
+WIDEST_ORIGIN = {4: 16, 6: 32}  # a network of fewer fixed bits is half the internet
 MAX_CHANNELS = 2000
 MAX_CALLS_PER_S = 100
 
@@ -29,7 +31,7 @@ def check_trunk(trunk: Trunk) -> None:
     def fault(field: str, sentence: object) -> None:
         faults.setdefault(field, []).append(sentence)
 
-    for field in ("host", "from_domain", "username", "caller_id", "number_format", "prefixes"):
+    for field in ("host", "from_domain", "username", "caller_id", "number_format", "prefixes", "calls_from"):
         setattr(trunk, field, getattr(trunk, field).strip())
     trunk.caller_id = re.sub(r"[\s()-]", "", trunk.caller_id)
     for field in ("host", "from_domain"):
@@ -47,6 +49,10 @@ def check_trunk(trunk: Trunk) -> None:
         trunk.prefixes = " ".join(parse_prefixes(trunk.prefixes))
     except ValidationError as error:
         fault("prefixes", error.message)
+    try:
+        trunk.calls_from = " ".join(parse_origins(trunk.calls_from))
+    except ValidationError as error:
+        fault("calls_from", error.message)
     if trunk.max_channels > MAX_CHANNELS:
         fault("max_channels", _("At most 2000 channels; 0 for no limit here."))
     if trunk.max_calls_per_s > MAX_CALLS_PER_S:
@@ -92,6 +98,33 @@ def parse_prefixes(text: str) -> list[str]:
     return sorted(found)
 
 
+def parse_origins(text: str) -> list[str]:
+    """Names, addresses and networks that a provider calls from, sorted, each once. Raises ValidationError naming the first that
+    is none."""
+    found: set[str] = set()
+    for word in re.split(r"[\s,;]+", text.strip()):
+        if not word:
+            continue
+        try:
+            network = ipaddress.ip_network(word, strict=False)
+        except ValueError:
+            if "/" in word or re.fullmatch(r"[0-9.]+", word) or not _HOST.fullmatch(word):
+                raise ValidationError(
+                    _(
+                        "%(word)s is no address, network or name of a server: 192.0.2.10 192.0.2.0/24 sip2.provider.example"
+                    )
+                    % {"word": word[:60]}
+                ) from None
+            found.add(word)
+            continue
+        if network.prefixlen < WIDEST_ORIGIN[network.version]:
+            raise ValidationError(_("%(word)s is too wide. Name the provider's own networks.") % {"word": word[:60]})
+        found.add(str(network.network_address) if network.num_addresses == 1 else str(network))
+    if len(found) > MAX_ORIGINS:
+        raise ValidationError(_("At most 20 addresses. Networks cover more."))
+    return sorted(found)
+
+
 FIELD_HELP = {
     "name": _("For you and for reports; nobody outside sees it."),
     "host": _("The provider's SIP server, a name or an address. With several addresses the next one is tried."),
@@ -108,6 +141,10 @@ FIELD_HELP = {
     "caller_id": _(
         "The number that contacts see, as +79161234567. Most providers refuse any that they did not issue to you. A campaign "
         "may have its own; empty: the user name."
+    ),
+    "calls_from": _(
+        "Whence the provider's calls reach you, beside its host: 192.0.2.0/24 sip2.provider.example. Only calls to decoy "
+        "numbers are noticed, and only from there."
     ),
     "prefixes": _(
         "Which destinations this trunk takes, as first digits with the country code: 7 44 7916. Empty: all. The trunk with "

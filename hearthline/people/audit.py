@@ -96,6 +96,9 @@ class Tag(StrEnum):
     WEB_REPORT_CLOSED = "web:report:closed"
     WEB_OPERATOR_SUSPENDED = "web:operator:suspended"
     WEB_CONTACT_REFUSED = "web:contact:refused"  # entered twice
+    WEB_DECOY_ADDED = "web:decoy:added"
+    WEB_DECOY_CHANGED = "web:decoy:changed"
+    SYSTEM_DECOY_CALLED = "system:decoy:called"
     # trunks and nodes
     ADMIN_TRUNK_CHANGED = "admin:trunk:changed"
     CLI_TRUNK_CHANGED = "cli:trunk:changed"

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from hearthline.calls.models import Attempt
 from hearthline.lib import clock
+from hearthline.lib.phone_forms import spoken
+from hearthline.quality.decoys import number_said_by
 from hearthline.quality.house import MANAGERS
 from hearthline.quality.models_scenarios import RobotCall
 from hearthline.quality.scenarios.library import scenario_of
-from hearthline.quality.scenarios.scenario import Scenario, ScenarioTurn
+from hearthline.quality.scenarios.scenario import NUMBER, Scenario, ScenarioTurn
 from hearthline.quality.scoring import settle_robot_call
 from hearthline.switch.robots.characters import Character, Plan, plan_for
 from hearthline.switch.robots.phrases import lines
@@ -47,12 +49,15 @@ def cast_for(called: str) -> Cast | None:
     if attempt is None or scenario is None:
         return None
     RobotCall.objects.get_or_create(attempt=attempt, defaults={"scenario": scenario.slug, "begun_at": clock.now()})
-    return Cast(plan_of(scenario), scenario.language, attempt.pk, scenario)
+    return Cast(plan_of(scenario, number_said_by(attempt.assignment_id)), scenario.language, attempt.pk, scenario)
 
 
-def plan_of(scenario: Scenario) -> Plan:
+def plan_of(scenario: Scenario, number: str = "") -> Plan:
+    """`number`: E.164, what a decoy's robot says."""
     persona, said = scenario.persona, lines(scenario.language)
-    first, *others = scenario.turns
+    first, *others = [
+        replace(turn, says=turn.says.replace(NUMBER, spoken(number))) if number else turn for turn in scenario.turns
+    ]
     return Plan(
         character=Character.VOICEMAIL if persona.machine else Character.AGREES,
         voice=persona.voice,

@@ -6,6 +6,11 @@ from hearthline.quality.models_analysis import (
     AnalysisState,
     CallAnalysis,
 )
+from hearthline.quality.models_decoys import (
+    DecoyCall,
+    DecoyLending,
+    DecoyNumber,
+)
 from hearthline.quality.models_moderation import (
     CallRating,
     CampaignCheck,
@@ -28,6 +33,9 @@ __all__ = [
     "CallAnalysis",
     "CallRating",
     "CampaignCheck",
+    "DecoyCall",
+    "DecoyLending",
+    "DecoyNumber",
     "Dispute",
     "FitnessTest",
     "LineCheck",

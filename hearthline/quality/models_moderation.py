@@ -188,6 +188,7 @@ class ReportKind(models.TextChoices):
     RETURNED = "returned", _("a suspended operator with another account")
     CUSTOMER_REJECTS = "customer_rejects", _("a customer who rejects much")
     SUSPICIOUS_CALL = "suspicious_call", _("a suspicious call")
+    DECOY_CALLED = "decoy_called", _("a decoy called from outside")
     BY_PERSON = "by_person", _("reported by a person")
 
 

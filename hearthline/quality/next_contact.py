@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from dataclasses import dataclass
+from functools import partial
 
 from django.conf import settings
 from django.db.models import Count
@@ -20,7 +21,7 @@ from hearthline.dialing.robots import Robot, assign_robot
 from hearthline.lib.errors import ConflictError
 from hearthline.lib.money import Money
 from hearthline.people.models import User
-from hearthline.quality import fitness
+from hearthline.quality import decoys, fitness
 from hearthline.quality.house import house_campaign
 from hearthline.quality.models_scenarios import RobotCall
 from hearthline.quality.scenarios.library import scenario_of, scenarios_for
@@ -61,11 +62,11 @@ def next_contact(*, operator: User, shift: Shift) -> Next:
 
 
 def _of_real_campaign(operator: User, shift: Shift) -> Next:
-    """What is promised comes before the lot, the lot before whoever is next."""
-    campaign = shift.campaign
-    lots = campaign is not None and settings.HEARTHLINE.golden_percent > 0 and not shift.on_break
+    """What is promised comes before the lots, the lots before whoever is next."""
+    campaign, exchange = shift.campaign, settings.HEARTHLINE
+    lots = campaign is not None and (exchange.golden_percent > 0 or exchange.decoy_percent > 0) and not shift.on_break
     if lots and campaign is not None and dialing.active_of(operator) is None:
-        first = dialing.claim_promised(operator) or _golden(operator, campaign)
+        first = dialing.claim_promised(operator) or _decoy(operator, campaign) or _golden(operator, campaign)
         if first is not None:
             return Next(first)
     assignment = take_next(operator=operator)
@@ -73,26 +74,60 @@ def _of_real_campaign(operator: User, shift: Shift) -> Next:
 
 
 def _golden(operator: User, campaign: Campaign) -> Assignment | None:
-    """Now and then a robot, where there is somebody to be called anyway: a campaign without contacts must seem empty."""
-    if random.random() * 100 >= settings.HEARTHLINE.golden_percent:  # noqa: S311 - a lot, no secret
+    """Now and then a robot."""
+    place = _place_for_robot(operator, campaign, settings.HEARTHLINE.golden_percent)
+    scenario = _least_met(operator, campaign, Use.GOLDEN) if place is not None else None
+    if place is None or scenario is None:
+        return None
+    price = Money(campaign.price_minor, campaign.currency)
+    data = dict(random.choice(place.columns))  # noqa: S311 - a lot, no secret
+    return _assigned(operator, campaign, place.home, scenario, data, price - commission_of(price))
+
+
+def _decoy(operator: User, campaign: Campaign) -> Assignment | None:
+    """Now and then a robot with a decoy number: in the columns where they have telephone numbers, else said by the robot."""
+    place = _place_for_robot(operator, campaign, settings.HEARTHLINE.decoy_percent)
+    if place is None:
+        return None
+    data = random.choice(place.columns)  # noqa: S311 - a lot, no secret
+    showing = decoys.showing_for(operator, campaign, data, place.columns)
+    use = Use.DECOY if showing is not None and showing.spoken else Use.GOLDEN
+    scenario = _least_met(operator, campaign, use)
+    if showing is None or scenario is None:
+        return None
+    robot = Robot(scenario.slug, scenario.persona.name, campaign.timezone, showing.data)
+    price = Money(campaign.price_minor, campaign.currency)
+    pay = price - commission_of(price)
+    assign = partial(assign_robot, operator=operator, campaign=campaign, home=place.home, robot=robot, pay=pay)
+    return decoys.lend(showing=showing, operator=operator, campaign=campaign, assign=assign)
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where a robot can take a contact's place: whose figures it counts in, and columns as contacts of the campaign have them."""
+
+    home: Campaign
+    columns: list[dict[str, str]]
+
+
+def _place_for_robot(operator: User, campaign: Campaign, percent: float) -> _Place | None:
+    """When the lot falls so, and where there is somebody to be called anyway: a campaign without contacts must seem empty."""
+    if random.random() * 100 >= percent:  # noqa: S311 - a lot, no secret
         return None
     if not settings.HEARTHLINE.robots_port or dialing.why_closed(operator, campaign):
         return None
     home = house_campaign(CampaignKind.GOLDEN, campaign.language)
-    fitting = [one for one in scenarios_for(campaign.language, Use.GOLDEN) if _can_be_said(one, campaign)]
-    if (
-        home is None
-        or not fitting
-        or Assignment.objects.filter(operator=operator, state=AssignmentState.ACTIVE).exists()
-    ):
+    if home is None or Assignment.objects.filter(operator=operator, state=AssignmentState.ACTIVE).exists():
         return None
-    data = _columns_of_somebody(campaign)
-    if data is None:
-        return None
-    met = _times_met(operator)
-    scenario = min(fitting, key=lambda one: (met.get(one.slug, 0), random.random()))  # noqa: S311 - as above
-    price = Money(campaign.price_minor, campaign.currency)
-    return _assigned(operator, campaign, home, scenario, data, price - commission_of(price))
+    columns = _columns_of_some(campaign)
+    return _Place(home, columns) if columns else None
+
+
+def _least_met(operator: User, campaign: Campaign, use: Use) -> Scenario | None:
+    """Of those that the campaign's form has an outcome for."""
+    fitting = [one for one in scenarios_for(campaign.language, use) if _can_be_said(one, campaign)]
+    met = _times_met(operator) if fitting else {}
+    return min(fitting, key=lambda one: (met.get(one.slug, 0), random.random()), default=None)  # noqa: S311 - as above
 
 
 def _can_be_said(scenario: Scenario, campaign: Campaign) -> bool:
@@ -100,11 +135,10 @@ def _can_be_said(scenario: Scenario, campaign: Campaign) -> bool:
     return any(row.kind in scenario.means.outcome for row in campaign.dispositions.all())
 
 
-def _columns_of_somebody(campaign: Campaign) -> dict[str, str] | None:
-    """What stands beside a name in this campaign, of a contact that is still to be called; None: there is none to call."""
+def _columns_of_some(campaign: Campaign) -> list[dict[str, str]]:
+    """What stands beside a name in this campaign, of contacts that are still to be called; empty: there is none to call."""
     rows = Contact.objects.filter(campaign=campaign, state__in=(ContactState.FRESH, ContactState.RETRY))
-    found = list(rows.values_list("data", flat=True)[:LOOKED_AT])
-    return dict(random.choice(found)) if found else None  # noqa: S311 - as above
+    return list(rows.values_list("data", flat=True)[:LOOKED_AT])
 
 
 def _least_practised(operator: User, language: str) -> Scenario | None:

@@ -96,7 +96,7 @@ def actions_for(report: Report) -> list[ReportAction]:
     actions = [ReportAction.DISMISS]
     if report.operator_id is not None:
         actions += [ReportAction.COACH, ReportAction.SUSPEND]
-    if report.evidence.get("calls"):
+    if report.evidence.get("calls") and report.kind != ReportKind.DECOY_CALLED:  # the exchange's own call: nobody paid
         actions += [ReportAction.REVERSE, ReportAction.REFUND]
     if report.campaign_id is not None:
         actions.append(ReportAction.PAUSE_CAMPAIGN)

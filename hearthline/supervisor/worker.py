@@ -17,6 +17,7 @@ from hearthline.calls import pace
 from hearthline.ledger.tasks import mature_pay
 from hearthline.lib import clock, logs
 from hearthline.observe.server import serve_beside
+from hearthline.quality import decoy_calls
 from hearthline.quality.analysis.tasks import queue_analyses
 from hearthline.quality.recordings.tasks import delete_old, queue_due
 from hearthline.quality.scoring import settle_waiting
@@ -46,6 +47,7 @@ CHORES = (
     Chore("queue the settling of rejections", 300, lambda: settle_rejections.enqueue()),
     Chore("queue the look for reports", 3600, lambda: look_for_reports.enqueue()),
     Chore("queue the analysis of recordings", 20, queue_analyses),
+    Chore("forget who called decoys", 3600, decoy_calls.forget_callers),
     Chore("forget how old hours of campaigns went", 24 * 3600, lambda: pace.forget(clock.now())),
     Chore("forget sessions that have ended", 24 * 3600, lambda: call_command("clearsessions")),
     Chore(

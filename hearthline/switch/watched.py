@@ -90,8 +90,11 @@ async def watch_list(numbers: Sequence[WatchedNumber], lookup: Lookup) -> WatchL
 async def _networks(host: str, lookup: Lookup) -> tuple[Network, ...]:
     try:
         return (ipaddress.ip_network(host, strict=False),)
-    except ValueError:
-        pass  # a name
+    except ValueError:  # a name
+        return await _looked_up(host, lookup)
+
+
+async def _looked_up(host: str, lookup: Lookup) -> tuple[Network, ...]:
     try:
         return tuple(ipaddress.ip_network(address) for address in await lookup(host))
     except LookupError:

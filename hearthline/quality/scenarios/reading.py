@@ -11,6 +11,7 @@ import yaml
 
 from hearthline.campaigns.models import DispositionKind
 from hearthline.quality.scenarios.scenario import (
+    NUMBER,
     Act,
     Manner,
     Means,
@@ -88,8 +89,22 @@ def _scenario(slug: str, part: _Part) -> Scenario:
         means=_means(part),
         rubric=_rubric(part, turns),
     )
+    _check_number(part, scenario)
     part.finish()
     return scenario
+
+
+def _check_number(part: _Part, scenario: Scenario) -> None:
+    """A decoy's robot says the number, in its own words and not in a recording's; others have none to say."""
+    saying = [turn for turn in scenario.turns if NUMBER in turn.says]
+    if Use.DECOY not in scenario.uses:
+        if saying:
+            part.fault(part.line_of("turns"), f"{NUMBER} stands for a decoy's number: only uses: [decoy] has one.")
+        return
+    if scenario.uses != {Use.DECOY}:
+        part.fault(part.line_of("uses"), "A scenario for decoys is for nothing else: uses: [decoy]")
+    if not saying or any(turn.recording for turn in saying):
+        part.fault(part.line_of("turns"), f"A decoy says its number: write {NUMBER} into a turn without a recording.")
 
 
 def _persona(root: _Part) -> Persona:

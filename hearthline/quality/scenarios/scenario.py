@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+NUMBER = "{number}"
+
 
 class Use(StrEnum):
     """Where a scenario may be played."""
@@ -14,6 +16,7 @@ class Use(StrEnum):
     TEST = "test"
     TUTORIAL = "tutorial"
     GOLDEN = "golden"  # in a real campaign: nothing in it may depend on what is offered
+    DECOY = "decoy"  # the same, and it says a decoy's number where NUMBER stands
 
 
 class Act(StrEnum):

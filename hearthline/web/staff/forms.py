@@ -45,7 +45,7 @@ class TrunkForm(forms.ModelForm[Trunk]):
         model = Trunk
         fields = (
             "name", "host", "port", "transport", "username", "password", "from_domain", "register", "number_format",
-            "caller_id", "prefixes", "max_channels", "max_calls_per_s", "tls_verify", "priority", "active",
+            "caller_id", "calls_from", "prefixes", "max_channels", "max_calls_per_s", "tls_verify", "priority", "active",
         )  # fmt: skip
         help_texts = FIELD_HELP
         widgets = {"password": forms.PasswordInput(attrs={"autocomplete": "new-password"})}
