@@ -19,7 +19,7 @@ from hearthline.campaigns.scripts import render_script
 from hearthline.lib.errors import ExchangeError, InvalidInputError, NotFoundError
 from hearthline.people.gates import for_roles
 from hearthline.people.models import Role, User
-from hearthline.quality import approval, disputes, queue, reports
+from hearthline.quality import approval, decoy_calls, disputes, queue, reports
 from hearthline.quality.models import CallRating, CampaignCheck, Dispute, Report
 from hearthline.quality.models_moderation import ReportAction
 from hearthline.web.moderator.call_page import calls_with_recordings, facts_of
@@ -182,7 +182,10 @@ def _report_context(moderator: User, id: uuid.UUID) -> dict[str, Any]:
         Report.objects.select_related("operator", "campaign", "organisation", "told_by").filter(pk=id).first()
     )
     calls = calls_with_recordings([uuid.UUID(call) for call in report.evidence.get("calls", [])])
+    decoy = decoy_calls.lending_of(report)
     return {
+        "decoy": decoy,
+        "decoy_calls": decoy_calls.calls_of(decoy) if decoy is not None else (),
         "report": report,
         "sentence": report_sentence(report),
         "calls": calls,

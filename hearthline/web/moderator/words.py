@@ -15,6 +15,7 @@ from hearthline.quality.analysis.words import suspicion
 from hearthline.quality.approval import FINDINGS
 from hearthline.quality.models import CampaignCheck, Report
 from hearthline.quality.models_moderation import ReportKind
+from hearthline.web.moderator.decoy_words import decoy_sentence
 
 
 def report_sentence(report: Report) -> str:
@@ -63,6 +64,8 @@ def report_sentence(report: Report) -> str:
             if "calls" not in figures:
                 return found
             return _("In %(calls)s of %(answered)s answered calls within a week: %(what)s") % {**figures, "what": found}
+        case ReportKind.DECOY_CALLED:
+            return decoy_sentence(figures)
     return report.words
 
 

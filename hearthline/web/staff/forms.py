@@ -58,3 +58,21 @@ class TrunkForm(forms.ModelForm[Trunk]):
 
     def clean_password(self) -> str:
         return str(self.cleaned_data.get("password") or self._kept)
+
+
+class DecoyForm(forms.Form):
+    phone = forms.CharField(
+        label=_("Number"),
+        max_length=40,
+        help_text=_("One of yours, with its country code: +74951234567. Nothing else may ring on it."),
+        widget=forms.TextInput(attrs={"autocomplete": "off", "inputmode": "tel"}),
+    )
+    trunk = forms.ModelChoiceField(
+        label=_("Comes in on"), queryset=Trunk.objects.none(), help_text=_("The trunk whose provider issued it to you.")
+    )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        choice = self.fields["trunk"]
+        assert isinstance(choice, forms.ModelChoiceField)
+        choice.queryset = Trunk.objects.order_by("name")

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from hearthline.web.staff import payouts, views
+from hearthline.web.staff import decoys, payouts, views
 
 app_name = "staff"
 urlpatterns = [
@@ -16,6 +16,8 @@ urlpatterns = [
     path("payouts/<uuid:id>/refuse", payouts.refuse, name="refuse_payout"),
     path("trunks/", views.trunks, name="trunks"),
     path("trunks/new/", views.trunk, name="new_trunk"),
+    path("trunks/decoys/", decoys.overview, name="decoys"),
+    path("trunks/decoys/<int:id>/use", decoys.put_in_use, name="use_decoy"),
     path("trunks/<int:id>/", views.trunk, name="trunk"),
     path("trunks/<int:id>/try", views.try_trunk, name="try_trunk"),
 ]
