@@ -37,8 +37,7 @@ class DecoyDesk:
             rows = await conductor.database.run(decoys.listened_for)
             wanted = [port.WatchedNumber(row.phone, row.trunk, row.hosts) for row in rows]
             now = conductor.moments.now()
-            fresh = wanted == self._told and (not wanted or now - self._told_at < AGAIN_S)
-            if (fresh and not again) or (not wanted and self._told is None and not again):
+            if wanted == self._told and not again and (not wanted or now - self._told_at < AGAIN_S):
                 return
             self._told, self._told_at = None, now
             await conductor.switch.watch_numbers(wanted)
