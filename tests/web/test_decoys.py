@@ -111,9 +111,7 @@ def test_an_admin_sees_the_number_until_it_is_forgotten(lent: Conversation, admi
     assert "926" not in page
 
 
-def test_what_keeps_decoys_from_working_is_said(
-    admin: Client, trunk: Trunk, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_keeps_decoys_from_working_is_said(admin: Client, trunk: Trunk, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(settings.HEARTHLINE, "decoy_percent", 2.0)
     monkeypatch.setattr(settings.HEARTHLINE, "robots_port", 5999)
     assert "alert-warning" not in text(admin, PAGE)
@@ -127,6 +125,8 @@ def test_whence_a_provider_calls_is_checked(admin: Client, trunk: Trunk) -> None
     url = reverse("staff:trunk", args=[trunk.pk])
     for wrong in ("0.0.0.0/0", "300.1.1.1", "a b/c", "10.0.0.0/33"):
         assert admin.post(url, {**form, "calls_from": wrong}).status_code == 422
-    assert admin.post(url, {**form, "calls_from": "192.0.2.7, 198.51.100.9/24 sip2.provider.example"}).status_code == 302
+    assert (
+        admin.post(url, {**form, "calls_from": "192.0.2.7, 198.51.100.9/24 sip2.provider.example"}).status_code == 302
+    )
     trunk.refresh_from_db()
     assert trunk.calls_from == "192.0.2.7 198.51.100.0/24 sip2.provider.example"

@@ -71,6 +71,7 @@ PAGES = {
         "/staff/payouts/",
         "/staff/trunks/",
         "/staff/trunks/new/",
+        "/staff/trunks/decoys/",
     ],
 }
 

@@ -223,7 +223,15 @@ def test_the_balance_tells_a_conversation_with_its_commission_in_one_row(world: 
     assert "Autumn check-up" in page
 
 
-STAFF_PAGES = ("staff:wall", "staff:people", "staff:invitations", "staff:trunks", "staff:new_trunk", "moderator:calls")
+STAFF_PAGES = (
+    "staff:wall",
+    "staff:people",
+    "staff:invitations",
+    "staff:trunks",
+    "staff:new_trunk",
+    "staff:decoys",
+    "moderator:calls",
+)
 
 
 def test_the_staffs_pages_are_for_the_staff(world: World, admin: Client, owner: Client) -> None:

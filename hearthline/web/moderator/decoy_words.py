@@ -23,7 +23,9 @@ _REASONS: Mapping[str, str | Promise] = {
     "other_decoys": gettext_lazy("Other decoys of the same operator were called, too."),
     "several_callers": gettext_lazy("It was called from several numbers."),
     "several_calls": gettext_lazy("It was called again and again."),
-    "through_exchange": gettext_lazy("It was called through the exchange, or is a contact here: somebody brought it in."),
+    "through_exchange": gettext_lazy(
+        "It was called through the exchange, or is a contact here: somebody brought it in."
+    ),
     "not_shown": gettext_lazy("The robot did not come to say the number: the operator cannot have it from that call."),
     "known_before": gettext_lazy("The caller had called the number before the operator was shown it."),
     "noisy": gettext_lazy("Strangers called this number when nobody had been shown it."),

@@ -96,7 +96,9 @@ def _warnings() -> list[str]:
     exchange = settings.HEARTHLINE
     found = []
     if not exchange.decoy_percent:
-        found.append(_("No decoys are given out: HEARTHLINE_DECOY_PERCENT is 0. With 2, two of a hundred contacts are one."))
+        found.append(
+            _("No decoys are given out: HEARTHLINE_DECOY_PERCENT is 0. With 2, two of a hundred contacts are one.")
+        )
     if not exchange.robots_port:
         found.append(_("The robots do not run here, so no decoys are given out: see HEARTHLINE_ROBOTS_PORT."))
     if exchange.switch == "freeswitch" and exchange.freeswitch_incoming is None:
