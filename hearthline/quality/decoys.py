@@ -7,6 +7,7 @@ call goes (ADR 17, ADR 23).
 from __future__ import annotations
 
 import random
+import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -171,7 +172,7 @@ def lent_at(number: DecoyNumber, at: datetime) -> DecoyLending | None:
     return number.lendings.filter(begun_at__lte=at).order_by("-begun_at").first()
 
 
-def number_said_by(assignment_id: object) -> str:
+def number_said_by(assignment_id: uuid.UUID) -> str:
     """The decoy that a robot is to say in this assignment; "" for none."""
     lending = DecoyLending.objects.filter(assignment=assignment_id, spoken=True).select_related("number").first()
     return lending.number.phone if lending is not None else ""
