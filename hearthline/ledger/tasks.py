@@ -10,5 +10,5 @@ from hearthline.lib import clock
 
 @task()
 def mature_pay() -> int:
-    """Pay whose review is over becomes available. Meant to be queued every few minutes; once more does no harm."""
+    """Pay whose review is over becomes available. Meant to be queued every minute; once more does no harm."""
     return mature(clock.now())

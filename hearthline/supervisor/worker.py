@@ -43,7 +43,7 @@ CHORES = (
     Chore("queue what recordings need", 10, queue_due),
     Chore("delete recordings whose time is over", 600, delete_old),
     Chore("score calls with robots that were left over", 60, lambda: settle_waiting(clock.now())),
-    Chore("queue the maturing of pay", 300, lambda: mature_pay.enqueue()),
+    Chore("queue the maturing of pay", 60, lambda: mature_pay.enqueue()),
     Chore("queue the settling of rejections", 300, lambda: settle_rejections.enqueue()),
     Chore("queue the look for reports", 3600, lambda: look_for_reports.enqueue()),
     Chore("queue the analysis of recordings", 20, queue_analyses),

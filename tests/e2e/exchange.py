@@ -154,7 +154,7 @@ class Exchange:
         return row
 
     def books_balance(self) -> bool:
-        return "sound" in self.run("ledger", "check")
+        return self.run("ledger", "check").rstrip().endswith(": sound")
 
     def _keep_log(self, process: subprocess.Popen[str]) -> None:
         assert process.stdout is not None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -76,6 +77,11 @@ class Person:
         """A screenshot into test-results/, for whoever reads a failure."""
         RESULTS.mkdir(exist_ok=True)
         self.page.screenshot(path=RESULTS / f"{name}.png", full_page=True)
+
+    def look(self, name: str) -> None:
+        """A screenshot for whoever wants to see how it looks on the way: only with PICTURES=1."""
+        if os.environ.get("PICTURES"):
+            self.picture(name)
 
     def press(self, key: str) -> None:
         self.page.keyboard.press(key)

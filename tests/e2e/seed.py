@@ -47,6 +47,7 @@ def seed(wanted: dict[str, Any]) -> dict[str, Any]:
     manager = person("manager@example.org", "Maxim Manager", Role.CUSTOMER)
     operator = person("operator@example.org", "Anna Operator", Role.OPERATOR, spoken_languages=["ru", "en"])
     person("moderator@example.org", "Mona Moderator", Role.MODERATOR)
+    person("second.moderator@example.org", "Mira Moderator", Role.MODERATOR)
     second = person("second@example.org", "Boris Operator", Role.OPERATOR, spoken_languages=["ru", "en"])
     organisation = Organisation.objects.create(name="Clinic Dawn")
     Membership.objects.create(organisation=organisation, user=owner, level=MembershipLevel.OWNER)

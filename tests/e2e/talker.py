@@ -1,5 +1,7 @@
 """An operator's mouth and ears in a browser: synthesised sentences as the microphone, each said when the other side is silent.
 
+In the readiness check they speak when they are asked to.
+
 The page's `getUserMedia` gives a stream of ours; what is heard is read from the element that plays it. A page knows no better.
 """
 
@@ -42,6 +44,7 @@ _TALKER = """(sentences) => {
     const level = Math.sqrt(samples.reduce((sum, s) => sum + s * s, 0) / samples.length);
     if (level > 0.02) loudAt = performance.now();
   };
+  const asked = () => /now speak/i.test(document.querySelector("[role=status]:not(:empty):not(#messages)")?.textContent ?? "");
   const say = (sound) => new Promise((done) => {
     talker.talking = true;
     const source = context.createBufferSource();
@@ -55,6 +58,7 @@ _TALKER = """(sentences) => {
     for (;;) {
       await new Promise((next) => setTimeout(next, 40));
       listen();
+      if (asked()) await say(sounds[talker.said % sounds.length]);
       const inCall = document.getElementById("strip-mode")?.textContent?.trim() === "Talking";
       if (!inCall || talker.stopped) { if (!inCall) loudAt = 0; continue; }
       if (loudAt && performance.now() - loudAt > 900 && talker.said < sounds.length) await say(sounds[talker.said]);

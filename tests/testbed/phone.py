@@ -1,4 +1,4 @@
-"""A telephone for tests: a baresip of its own that plays a tone and records what it hears."""
+"""A telephone for tests: a baresip of its own that plays a tone, or a file, and records what it hears."""
 
 from __future__ import annotations
 
@@ -34,6 +34,7 @@ class Phone:
     number: str  # digits
     provider: Provider | Registrar
     tone_hz: int = 659
+    voice: Path | None = None  # 8 kHz 16-bit mono, played from the answer on instead of the tone
     answer_after: float | None = 0.0
     hang_up_after: float = 0.0
     codecs: str = "PCMA,PCMU"
@@ -53,8 +54,8 @@ class Phone:
         self._changed = threading.Condition()
 
     def __enter__(self) -> Phone:
-        tone = write_tone(self._folder / "tone.wav", self.tone_hz)
-        (self._folder / "config").write_text(self._config(tone))
+        sound = self.voice or write_tone(self._folder / "tone.wav", self.tone_hz)
+        (self._folder / "config").write_text(self._config(sound))
         # always answered through the control connection: "auto" would leave no time to ring
         account = f"{self._account()};answermode=manual;audio_codecs={self.codecs}\n"
         (self._folder / "accounts").write_text(account)
@@ -181,7 +182,7 @@ class Phone:
         self._timers.append(timer)
         timer.start()
 
-    def _config(self, tone: Path) -> str:
+    def _config(self, sound: Path) -> str:
         modules = "".join(f"module {name}.so\n" for name in ("g711", "aufile", "aubridge", "sndfile"))
         return (
             "poll_method epoll\n"
@@ -189,7 +190,7 @@ class Phone:
             "net_interface 127.0.0.1\n"
             "call_local_timeout 120\n"
             "call_max_calls 2\n"
-            f"audio_source aufile,{tone}\n"
+            f"audio_source aufile,{sound}\n"
             "audio_player aubridge,nowhere\n"
             "audio_alert aubridge,nowhere\n"
             "ausrc_srate 8000\nauplay_srate 8000\nausrc_channels 1\nauplay_channels 1\n"

@@ -9,6 +9,7 @@ from django.shortcuts import redirect
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
+from hearthline.dialing.services import level_of
 from hearthline.people import audit
 from hearthline.people.gates import for_roles
 from hearthline.people.models import Role, User
@@ -37,5 +38,6 @@ def languages(request: HttpRequest) -> HttpResponse:
     with transaction.atomic():
         User.objects.filter(pk=operator.pk).update(spoken_languages=chosen)
         audit.record(audit.Tag.WEB_ACCOUNT_CHANGED, operator, operator.pk, {"spoken_languages": chosen}, request)
-    messages.success(request, _("Saved. Campaigns in these languages are open to you."))
+    newcomer = level_of(operator) == 0
+    messages.success(request, _("Saved.") if newcomer else _("Saved. Campaigns in these languages are open to you."))
     return redirect("operator:choose")

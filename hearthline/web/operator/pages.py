@@ -17,13 +17,14 @@ from django.views.decorators.http import require_GET, require_POST
 
 from hearthline.calls import services
 from hearthline.campaigns.gates import campaign_for_operator
+from hearthline.campaigns.models import CampaignKind
 from hearthline.dialing import promises
 from hearthline.dialing.services import require_fit
 from hearthline.lib.errors import ExchangeError
 from hearthline.people import devices
 from hearthline.people.gates import for_roles
 from hearthline.people.models import Role, User
-from hearthline.quality import readiness
+from hearthline.quality import fitness, house, readiness
 from hearthline.web.commands import operator_of
 from hearthline.web.operator.cards import MOST_CARDS, cards_for
 from hearthline.web.operator.keys import DEFAULT_KEYS, KEY_TITLES
@@ -32,6 +33,7 @@ from hearthline.web.operator.page_state import page_state
 from hearthline.web.operator.promised import promised_by
 from hearthline.web.operator.ready import require_checked
 from hearthline.web.operator.texts import TEXTS
+from hearthline.web.operator.way_in import way_in
 
 CARDS_SHOWN = 12  # those that bring most; the rest by a link
 COMMANDS = (
@@ -45,6 +47,7 @@ COMMANDS = (
 @require_GET
 def choose(request: HttpRequest) -> HttpResponse:
     assert isinstance(request.user, User)
+    offered = house.practice_for(fitness.languages_of(request.user))
     cards = cards_for(request.user, most=MOST_CARDS if request.GET.get("all") else CARDS_SHOWN)
     own = _own(request.user, devices.mark_of(request))
     context = {
@@ -55,6 +58,9 @@ def choose(request: HttpRequest) -> HttpResponse:
         "grace_minutes": settings.HEARTHLINE.promise_grace_min,
         "languages": language_choices(request.user),
         "readiness": readiness.beside(own),
+        "way": way_in(request.user, devices.mark_of(request)),
+        "tutorials": [one for one in offered if one.kind == CampaignKind.TUTORIAL],
+        "trainings": [one for one in offered if one.kind == CampaignKind.TRAINING],
     }
     return render(request, "operator/choose.html", context)
 

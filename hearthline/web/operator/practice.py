@@ -13,6 +13,7 @@ from django.views.decorators.http import require_GET, require_POST
 
 from hearthline.calls import services
 from hearthline.calls.gates import attempt_for_operator
+from hearthline.calls.models import Shift
 from hearthline.campaigns.models import Campaign, CampaignKind
 from hearthline.lib.errors import ExchangeError, NotFoundError, UnavailableError
 from hearthline.people import devices
@@ -22,6 +23,7 @@ from hearthline.quality import fitness, house
 from hearthline.quality.models import RobotCall, TestState
 from hearthline.quality.readiness import keep_with_shift
 from hearthline.quality.scenarios.library import scenario_of
+from hearthline.realtime.configured import bus
 from hearthline.web.practice_words import field_titles, reasons_of, talk_of
 
 
@@ -42,6 +44,7 @@ def practise(request: HttpRequest) -> HttpResponse:
 def test(request: HttpRequest) -> HttpResponse:
     """The test call: how it goes, where one stands, what came of the latest."""
     assert isinstance(request.user, User)
+    last_event = bus().latest_id()  # before the state is read: what happens meanwhile is heard
     standing = fitness.standing(request.user)
     latest = standing.latest
     decided = latest is not None and latest.state in (TestState.PASSED, TestState.FAILED)
@@ -50,6 +53,7 @@ def test(request: HttpRequest) -> HttpResponse:
     context = {
         "standing": standing,
         "latest": latest,
+        "last_event": last_event,
         "call": call,
         "reasons": reasons_of(call, field_titles(attempt)) if call and attempt else [],
         "retry_hours": settings.HEARTHLINE.fitness_retry_hours,
@@ -100,6 +104,7 @@ def feedback(request: HttpRequest, id: uuid.UUID) -> HttpResponse:
         "reasons": reasons_of(call, field_titles(attempt)),
         "talk": talk_of(call.spoken),
         "campaign": attempt.campaign,
+        "on_shift": Shift.objects.filter(operator=request.user, ended_at=None).exists(),
     }
     part = request.GET.get("part") == "1"  # into the console, without leaving it
     return render(request, "operator/_feedback.html" if part else "operator/practice_call.html", context)

@@ -15,6 +15,7 @@ from django.views.decorators.http import require_GET, require_POST
 
 from hearthline.calls.models import Line, LineState, Shift
 from hearthline.calls.services import open_attempt
+from hearthline.dialing.services import level_of
 from hearthline.lib.errors import ConflictError, ExchangeError, InvalidInputError
 from hearthline.people import devices
 from hearthline.people.gates import for_roles
@@ -41,6 +42,7 @@ def page(request: HttpRequest) -> HttpResponse:
         "standing": readiness.standing(request.user, devices.mark_of(request)),
         "on_shift": Shift.objects.filter(operator=request.user, ended_at=None).exists(),
         "line_open": _line_open(request.user),
+        "newcomer": level_of(request.user) == 0,
         "in_call": open_attempt(request.user) is not None,
     }
     return render(request, "operator/ready.html", context)

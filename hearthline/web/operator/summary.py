@@ -19,13 +19,15 @@ from django.views.decorators.http import require_GET, require_POST
 from hearthline.calls.models import Attempt, CampaignRating, Shift
 from hearthline.calls.models_shift import RatingReason
 from hearthline.calls.ratings import LONGEST_WORDS, rate
-from hearthline.campaigns.models import Campaign
+from hearthline.campaigns.models import Campaign, CampaignKind
 from hearthline.dialing import promises
 from hearthline.ledger.models import Transfer, TransferCode, TransferState
 from hearthline.lib import clock
 from hearthline.lib.money import Money
+from hearthline.people import devices
 from hearthline.people.gates import for_roles
 from hearthline.people.models import Role, User
+from hearthline.web.operator.way_in import way_in
 
 MOST_CALLS = 2000  # that are looked at for what is in review
 STARS = [(n, str(n)) for n in range(1, 6)]
@@ -55,6 +57,11 @@ class Part:
     form: RatingForm
     rated: bool
 
+    @property
+    def practice(self) -> bool:
+        """Robots answered: nobody rates them, nobody is paid."""
+        return self.campaign.kind != CampaignKind.REAL
+
 
 @dataclass(frozen=True, slots=True)
 class Length:
@@ -75,7 +82,8 @@ class Length:
 def summary(request: HttpRequest, id: uuid.UUID) -> HttpResponse:
     assert isinstance(request.user, User)
     shift = get_object_or_404(Shift.objects.select_related("campaign"), pk=id, operator=request.user)
-    return render(request, "operator/summary.html", _context(request.user, shift))
+    context = _context(request.user, shift) | {"way": way_in(request.user, devices.mark_of(request))}
+    return render(request, "operator/summary.html", context)
 
 
 @for_roles(Role.OPERATOR)

@@ -63,6 +63,7 @@ async function showFeedback(attempt: string, score: unknown): Promise<void> {
   const words = typeof score === "number" ? summary.dataset["score"] : summary.dataset["none"];
   summary.textContent = (words ?? "").replace("{score}", String(score));
   place.hidden = false;
+  byId("guide-told").textContent = summary.textContent;
 }
 
 document.addEventListener("exchange:event", (raw) => {
