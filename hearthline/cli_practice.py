@@ -48,6 +48,25 @@ def check(folder: Path | None) -> None:
     sys.exit(1 if wrong else 0)
 
 
+@scenarios.command("take-in")
+@click.argument("folder", required=False, type=click.Path(exists=True, file_okay=False, path_type=Path))
+def take_in(folder: Path | None) -> None:
+    """Copy the scenarios and recordings of FOLDER (this host's own, by default) into the database, where every host has them and
+    moderators change them. What is there already stays. Status 1 when some are wrong."""
+    import django
+
+    django.setup()
+    from hearthline.quality.scenarios import library, writing
+
+    taken, wrong = writing.take_in(folder or library.own_folder())
+    for name in taken:
+        click.echo(name)
+    for error in wrong:
+        click.echo(str(error))
+    click.echo(f"{len(taken)} taken in, {len(wrong)} wrong")
+    sys.exit(1 if wrong else 0)
+
+
 @scenarios.command("list")
 def list_all() -> None:
     """Every scenario that can be played here, with what it is used for."""

@@ -48,7 +48,7 @@ def begin_shift(*, operator: User, campaign: Campaign) -> Shift:
     Raises NotAllowedError when the person is no operator or below the campaign's level, ConflictError when the
     campaign does not run or a contact of another campaign is still in hand.
     """
-    if operator.role != Role.OPERATOR or not operator.is_active:
+    if not dialing.tries_scenarios(operator, campaign) and (operator.role != Role.OPERATOR or not operator.is_active):
         raise NotAllowedError(_("Only operators work shifts."))
     if campaign.state != CampaignState.RUNNING:
         raise ConflictError(_("This campaign does not run now. Choose another one."))

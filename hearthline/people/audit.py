@@ -71,6 +71,15 @@ class Tag(StrEnum):
     # quality
     WEB_TEST_DECIDED = "web:test:decided"
     WEB_TEST_ALLOWED = "web:test:allowed"
+    WEB_SCENARIO_CHANGED = "web:scenario:changed"
+    WEB_SCENARIO_REMOVED = "web:scenario:removed"
+    WEB_SCENARIO_SWITCHED = "web:scenario:switched"
+    WEB_SCENARIO_RECORDING_KEPT = "web:scenario_recording:kept"
+    WEB_SCENARIO_RECORDING_REMOVED = "web:scenario_recording:removed"
+    CLI_SCENARIOS_TAKEN_IN = "cli:scenarios:taken_in"
+    WEB_LEVEL_CHANGED = "web:level:changed"
+    WEB_LEVEL_DECLINED = "web:level:declined"
+    SYSTEM_LEVEL_GIVEN = "system:level:given"
     # calls
     WEB_RECORDING_PLAYED = "web:recording:played"
     WEB_RECORDING_DELETED = "web:recording:deleted"

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from hearthline.calls.models import Attempt
@@ -13,7 +13,7 @@ from hearthline.lib.phone_forms import spoken
 from hearthline.quality.decoys import number_said_by
 from hearthline.quality.house import MANAGERS
 from hearthline.quality.models_scenarios import RobotCall
-from hearthline.quality.scenarios.library import scenario_of
+from hearthline.quality.scenarios.library import recordings_of, scenario_of
 from hearthline.quality.scenarios.scenario import NUMBER, Scenario, ScenarioTurn
 from hearthline.quality.scoring import settle_robot_call
 from hearthline.switch.robots.characters import Character, Plan, plan_for
@@ -29,12 +29,14 @@ MANAGER_SEED = 1
 
 @dataclass(frozen=True, slots=True)
 class Cast:
-    """`attempt` None: a manager's robot, of which nothing is written down."""
+    """`attempt` None: a manager's robot, of which nothing is written down. `recordings`: what it plays instead of lines, linear and
+    16-bit at 8 kHz, by name."""
 
     plan: Plan
     language: str
     attempt: uuid.UUID | None = None
     scenario: Scenario | None = None
+    recordings: Mapping[str, bytes] = field(default_factory=dict)
 
 
 def cast_for(called: str) -> Cast | None:
@@ -49,7 +51,8 @@ def cast_for(called: str) -> Cast | None:
     if attempt is None or scenario is None:
         return None
     RobotCall.objects.get_or_create(attempt=attempt, defaults={"scenario": scenario.slug, "begun_at": clock.now()})
-    return Cast(plan_of(scenario, number_said_by(attempt.assignment_id)), scenario.language, attempt.pk, scenario)
+    plan = plan_of(scenario, number_said_by(attempt.assignment_id))
+    return Cast(plan, scenario.language, attempt.pk, scenario, recordings_of(scenario))
 
 
 def plan_of(scenario: Scenario, number: str = "") -> Plan:

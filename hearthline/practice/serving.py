@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import logging
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from functools import lru_cache, partial
+from functools import partial
 from pathlib import Path
 from typing import ParamSpec, TypeVar
 
@@ -18,11 +18,9 @@ from hearthline.configuration import Configuration
 from hearthline.lib.robot_numbers import ROBOT_ACCOUNT
 from hearthline.practice.casting import Cast, all_turns, cast_for, note_call
 from hearthline.quality import house
-from hearthline.quality.scenarios.library import recordings_folder
 from hearthline.switch.robots.config import ProviderConfig
 from hearthline.switch.robots.contact import Contact, Sound
 from hearthline.switch.robots.provider import Part, Provider
-from hearthline.switch.robots.speech import read_wav
 from hearthline.switch.robots.turns import Turn
 
 logger = logging.getLogger(__name__)
@@ -74,13 +72,15 @@ class Robots:
         cast = await self._in_database(cast_for, called)
         if cast is None:
             return None
-        sound = partial(self._sound, cast.language)
+        recorded = await asyncio.to_thread(_encoded, cast.recordings)
+        sound = partial(self._sound, cast.language, recorded)
         await asyncio.to_thread(_render, sound, all_turns(cast.plan))
         return Part(cast.plan, sound, lambda contact: self._ended(cast, contact))
 
-    def _sound(self, language: str, turn: Turn) -> Sound:
-        if turn.recording:
-            return _recording(turn.recording)
+    def _sound(self, language: str, recorded: Mapping[str, Sound], turn: Turn) -> Sound:
+        """A recording that is gone is spoken: the contact must not fall silent."""
+        if (sound := recorded.get(turn.recording)) is not None:
+            return sound
         return self._provider.sound(turn.line, language, turn.voice)
 
     def _ended(self, cast: Cast, contact: Contact | None) -> None:
@@ -97,15 +97,14 @@ class Robots:
             logger.error("a robot's call could not be written down; the form alone will be scored", exc_info=error)
 
 
+def _encoded(recordings: Mapping[str, bytes]) -> dict[str, Sound]:
+    return {name: Sound(pcm) for name, pcm in recordings.items()}
+
+
 def _render(sound: Callable[[Turn], Sound], turns: list[Turn]) -> None:
     """Ahead of the call: rendering a line takes longer than a tick."""
     for turn in turns:
         sound(turn)
-
-
-@lru_cache(maxsize=200)
-def _recording(name: str) -> Sound:
-    return Sound(read_wav(recordings_folder() / name))
 
 
 def _with_connection(work: Callable[[], T]) -> T:

@@ -11,6 +11,7 @@ from hearthline.quality.models_decoys import (
     DecoyLending,
     DecoyNumber,
 )
+from hearthline.quality.models_levels import LevelChange, LevelState
 from hearthline.quality.models_moderation import (
     CallRating,
     CampaignCheck,
@@ -22,8 +23,12 @@ from hearthline.quality.models_moderation import (
 )
 from hearthline.quality.models_readiness import LineCheck
 from hearthline.quality.models_scenarios import (
+    Ear,
     FitnessTest,
+    OwnScenario,
     RobotCall,
+    ScenarioRecording,
+    ScenarioUse,
     TestPardon,
     TestState,
 )
@@ -37,12 +42,18 @@ __all__ = [
     "DecoyLending",
     "DecoyNumber",
     "Dispute",
+    "Ear",
     "FitnessTest",
+    "LevelChange",
+    "LevelState",
     "LineCheck",
+    "OwnScenario",
     "QueueClaim",
     "Report",
     "Review",
     "RobotCall",
+    "ScenarioRecording",
+    "ScenarioUse",
     "ScorecardItem",
     "TestPardon",
     "TestState",

@@ -1,4 +1,4 @@
-"""Calls with robots: their log and score, and operators' test calls."""
+"""An exchange's own scenarios, calls with robots with their log and score, and operators' test calls."""
 
 from __future__ import annotations
 
@@ -10,6 +10,58 @@ from django.utils.translation import gettext_lazy as _
 
 from hearthline.calls.models import Attempt
 from hearthline.people.models import User
+
+
+class OwnScenario(models.Model):
+    """A scenario that was written here. It hides the one of the same name that comes with the exchange or lies in a node's folder."""
+
+    slug = models.CharField(max_length=80, primary_key=True)  # "en/wrong_person"
+    text = models.TextField(blank=True)  # YAML, read without a fault: what is played; empty: never right yet
+    draft = models.TextField(blank=True)  # what was saved last, where that has faults; it is not played
+    version = models.PositiveIntegerField(
+        default=1
+    )  # of both, so that two who write at once do not undo each other's work
+    changed_at = models.DateTimeField()
+    changed_by = models.ForeignKey(User, null=True, on_delete=models.SET_NULL, related_name="+")
+
+    def __str__(self) -> str:
+        return self.slug
+
+
+class ScenarioUse(models.Model):
+    """Somebody has switched one use of a scenario on or off, whatever its text says."""
+
+    slug = models.CharField(max_length=80)
+    use = models.CharField(max_length=12)  # of `scenarios.scenario.Use`
+    on = models.BooleanField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["slug", "use"], name="one_switch_per_scenario_use")]
+
+    def __str__(self) -> str:
+        return f"{self.slug} {self.use} {self.on}"
+
+
+class ScenarioRecording(models.Model):
+    """What scenarios can play instead of a rendered line: linear, 16-bit little-endian, mono, 8 kHz. In the database, where the
+    robots of every node find it; a minute is 960,000 bytes. Never changed: another upload of the name is another `id`."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    name = models.CharField(max_length=64, unique=True)  # "hello.wav"
+    sound = models.BinaryField()
+    duration_ms = models.PositiveIntegerField()
+    uploaded_at = models.DateTimeField()
+    uploaded_by = models.ForeignKey(User, null=True, on_delete=models.SET_NULL, related_name="+")
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Ear(models.TextChoices):
+    """Whose ear the manners of a call were measured by."""
+
+    ROBOT = "robot", _("the robot's ear")
+    RECORDING = "recording", _("the recording")
 
 
 class RobotCall(models.Model):
@@ -30,6 +82,7 @@ class RobotCall(models.Model):
     score = models.PositiveSmallIntegerField(null=True)  # 0-100
     outcome_right = models.BooleanField(null=True)
     items = models.JSONField(default=list)
+    ear = models.CharField(max_length=10, choices=Ear.choices, default=Ear.ROBOT)
 
     def __str__(self) -> str:
         return f"{self.scenario} {self.attempt_id}"

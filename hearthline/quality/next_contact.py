@@ -37,8 +37,9 @@ class Next:
     none: str | Promise = ""  # why there is none
 
 
-def next_contact(*, operator: User, shift: Shift) -> Next:
-    """Raises what `calls.services.take_next` raises."""
+def next_contact(*, operator: User, shift: Shift, tried: str = "") -> Next:
+    """Raises what `calls.services.take_next` raises. `tried`: the scenario that a moderator tries, instead of whichever is next in
+    training."""
     campaign = shift.campaign
     if campaign is None or campaign.kind == CampaignKind.REAL:
         return _of_real_campaign(operator, shift)
@@ -47,7 +48,7 @@ def next_contact(*, operator: User, shift: Shift) -> Next:
     scenario: Scenario | None
     match campaign.kind:
         case CampaignKind.TRAINING:
-            scenario = _least_practised(operator, campaign.language)
+            scenario = scenario_of(tried) if tried else _least_practised(operator, campaign.language)
         case CampaignKind.TUTORIAL:
             scenario = next(iter(scenarios_for(campaign.language, Use.TUTORIAL)), None)
         case _:

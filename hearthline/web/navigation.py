@@ -42,6 +42,8 @@ _MODERATOR: tuple[_Entry, ...] = (
     (_("To decide"), "moderator:queue", "check"),
     (_("Live"), "moderator:live", "headset"),
     (_("Calls"), "moderator:calls", "list"),
+    (_("Operators"), "moderator:operators", "people"),
+    (_("Scenarios"), "moderator:scenarios", "play"),
 )
 _ADMIN: tuple[_Entry, ...] = (
     (_("Exchange"), "staff:wall", "chart"),
@@ -52,6 +54,8 @@ _ADMIN: tuple[_Entry, ...] = (
     (_("To decide"), "moderator:queue", "check"),
     (_("Live"), "moderator:live", "headset"),
     (_("Calls"), "moderator:calls", "list"),
+    (_("Operators"), "moderator:operators", "user"),
+    (_("Scenarios"), "moderator:scenarios", "play"),
     (_("Data"), "admin:index", "gear"),
 )
 

@@ -15,7 +15,7 @@ from django.utils.translation import gettext_lazy, ngettext
 from hearthline.calls.models import Attempt
 from hearthline.campaigns.models import DispositionKind
 from hearthline.quality.models import RobotCall
-from hearthline.quality.scenarios.scenario import Act, Manner
+from hearthline.quality.scenarios.scenario import Act, Manner, RubricItem
 
 ACTS: dict[str, str | Promise] = {
     Act.GREETS: gettext_lazy("greeting"),
@@ -119,6 +119,12 @@ def _manner(item: Mapping[str, Any]) -> str:
     return str(bad if item["ok"] is False else good) % words
 
 
+def manner_words(item: RubricItem) -> str:
+    """What the rubric asks for, before anybody has called."""
+    words = {"limit": _number(item.limit), "turn": item.turn, "words": ", ".join(item.words)}
+    return str(_ASKED[item.manner]) % words
+
+
 def _number(value: float | None) -> str:
     return str(localize(Decimal(f"{value:g}"))) if value is not None else ""
 
@@ -156,4 +162,15 @@ _SENTENCES: dict[Manner, tuple[str | Promise, str | Promise]] = {
         gettext_lazy("Whether one of these was said can be told by listening: %(words)s."),
         gettext_lazy("None of these was said: %(words)s."),
     ),
+}
+
+_ASKED: dict[Manner, str | Promise] = {
+    Manner.SPEAKS_SOON: gettext_lazy("the first word within %(limit)s s of the greeting"),
+    Manner.LETS_SPEAK: gettext_lazy("talks over the robot at most so often: %(limit)s"),
+    Manner.LONGEST_SILENCE: gettext_lazy("nobody silent for longer than %(limit)s s"),
+    Manner.LONGEST_MONOLOGUE: gettext_lazy("talks for at most %(limit)s s without a pause"),
+    Manner.GIVES_WAY: gettext_lazy("falls silent within %(limit)s s when the robot breaks in (%(turn)s)"),
+    Manner.STAYS: gettext_lazy("stays until somebody else comes (%(turn)s)"),
+    Manner.HEARS_OUT: gettext_lazy("does not hang up before the robot has finished"),
+    Manner.MENTIONS: gettext_lazy("says one of these: %(words)s"),
 }

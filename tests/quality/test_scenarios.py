@@ -73,6 +73,7 @@ def test_yaml_that_makes_objects_is_refused() -> None:
     assert faults(text)[0][0] == 7
 
 
+@pytest.mark.django_db
 @pytest.mark.parametrize("language", ["en", "ru"])
 def test_what_comes_with_the_exchange_covers_what_operators_meet(language: str) -> None:
     own = [one for one in library.all_scenarios().values() if one.language == language]
@@ -86,6 +87,7 @@ def test_what_comes_with_the_exchange_covers_what_operators_meet(language: str) 
     assert any(turn.waits is Waits.MONOLOGUE for one in own for turn in one.turns)
 
 
+@pytest.mark.django_db
 def test_an_exchange_has_its_own_and_a_broken_one_is_left_out(tmp_path: Path, settings: Any) -> None:
     settings.HEARTHLINE = settings.HEARTHLINE.model_copy(update={"data": tmp_path})
     folder = tmp_path / "scenarios" / "en"

@@ -15,6 +15,7 @@ FIRST, LAST = 0x02, 0x04  # header types (RFC 3533 §6): beginning and end of th
 _CONTINUED = 0x01
 _HEAD = struct.Struct("<4sBBqIIIB")  # capture pattern, version, type, granule position, serial, sequence, CRC, segments
 _MAX_SEGMENTS = 255
+_LONGEST_PACKET = 4_000_000  # bytes, of other people's files: their tags may hold a picture
 _REVERSED_BITS = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
 
 
@@ -68,6 +69,36 @@ def read_pages(file: BinaryIO) -> Iterator[Page]:
         yield page
     if not type & LAST:
         raise DamagedError("the end is missing")
+
+
+def packets_of(file: BinaryIO) -> Iterator[bytes]:
+    """The packets of the first stream of any Ogg file, also those that go over several pages (RFC 3533 §5). DamagedError."""
+    serial: int | None = None
+    pending = bytearray()
+    while raw := file.read(_HEAD.size):
+        if len(raw) < _HEAD.size:
+            raise DamagedError("a page is cut off")
+        capture, version, type, _granule, found, _sequence, crc, count = _HEAD.unpack(raw)
+        segments = file.read(count)
+        body = file.read(sum(segments))
+        if capture != b"OggS" or version != 0 or len(segments) < count or len(body) < sum(segments):
+            raise DamagedError("a page is cut off")
+        if checksum(raw[:22] + bytes(4) + raw[26:] + segments + body) != crc:
+            raise DamagedError("a page has another checksum")
+        serial = found if serial is None else serial
+        if found != serial:
+            continue  # another stream: a picture, a second track
+        if not type & _CONTINUED:
+            pending.clear()
+        at = 0
+        for segment in segments:
+            pending += body[at : at + segment]
+            at += segment
+            if len(pending) > _LONGEST_PACKET:
+                raise DamagedError("a packet without an end")
+            if segment < 255:
+                yield bytes(pending)
+                pending.clear()
 
 
 def _read_page(file: BinaryIO, raw: bytes, number: int) -> tuple[Page, int]:

@@ -36,6 +36,14 @@ _encode = ctypes.CFUNCTYPE(
 _decode = ctypes.CFUNCTYPE(
     ctypes.c_int, ctypes.c_void_p, ctypes.c_char_p, ctypes.c_int32, ctypes.c_void_p, ctypes.c_int, ctypes.c_int
 )(("opus_multistream_decode", _lib))
+_create_mono = ctypes.CFUNCTYPE(ctypes.c_void_p, ctypes.c_int32, ctypes.c_int, ctypes.POINTER(ctypes.c_int))(
+    ("opus_decoder_create", _lib)
+)
+_decode_mono = ctypes.CFUNCTYPE(
+    ctypes.c_int, ctypes.c_void_p, ctypes.c_char_p, ctypes.c_int32, ctypes.c_void_p, ctypes.c_int, ctypes.c_int
+)(("opus_decode", _lib))
+_destroy_mono = ctypes.CFUNCTYPE(None, ctypes.c_void_p)(("opus_decoder_destroy", _lib))
+_LONGEST_FRAME = RATE * 120 // 1000  # samples: no packet has more (RFC 6716 §2.1.4)
 _destroy_encoder = ctypes.CFUNCTYPE(None, ctypes.c_void_p)(("opus_multistream_encoder_destroy", _lib))
 _destroy_decoder = ctypes.CFUNCTYPE(None, ctypes.c_void_p)(("opus_multistream_decoder_destroy", _lib))
 _ctl = _lib.opus_multistream_encoder_ctl  # takes a varying number of arguments, which a prototype cannot say
@@ -99,3 +107,25 @@ class Decoder:
     def __del__(self) -> None:
         if getattr(self, "_state", None):
             _destroy_decoder(self._state)
+
+
+class MonoDecoder:
+    """Of anybody's Opus, with one channel or two: at 8 kHz and mixed into one."""
+
+    def __init__(self) -> None:
+        status = ctypes.c_int()
+        self._state = _create_mono(RATE, 1, ctypes.byref(status))
+        if status.value:
+            raise OpusError(f"no decoder: {status.value}")
+        self._samples = (ctypes.c_int16 * _LONGEST_FRAME)()
+
+    def decode(self, packet: bytes) -> bytes:
+        """16-bit samples in the machine's byte order. OpusError for a packet that is none."""
+        count = _decode_mono(self._state, packet, len(packet), self._samples, _LONGEST_FRAME, 0)
+        if count < 0:
+            raise OpusError(f"a packet could not be decoded: {count}")
+        return ctypes.string_at(self._samples, 2 * count)
+
+    def __del__(self) -> None:
+        if getattr(self, "_state", None):
+            _destroy_mono(self._state)

@@ -95,13 +95,15 @@ def begin(request: HttpRequest) -> HttpResponse:
     return redirect("operator:shift")
 
 
-@for_roles(Role.OPERATOR)
+@for_roles(Role.OPERATOR, Role.MODERATOR, Role.ADMIN)  # who try a scenario
 @require_GET
 @never_cache
 @ensure_csrf_cookie
 def shift(request: HttpRequest) -> HttpResponse:
     assert isinstance(request.user, User)
     state = page_state(request.user)
+    if state["shift"] is None and request.user.role != Role.OPERATOR:
+        return redirect("moderator:scenarios")
     if state["shift"] is None:
         messages.info(request, _("Choose a campaign to begin the shift."))
         return redirect("operator:choose")
@@ -112,6 +114,7 @@ def shift(request: HttpRequest) -> HttpResponse:
         "urls": {name: reverse(f"operator:{name}") for name in COMMANDS} | {"own_line": reverse("account:line")},
         "keys": {"defaults": DEFAULT_KEYS, "own": request.user.shortcuts},
         "key_titles": KEY_TITLES,
+        "tried": request.user.role != Role.OPERATOR,
     }
     return render(request, "operator/console.html", context)
 

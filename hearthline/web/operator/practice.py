@@ -87,7 +87,7 @@ def _on_shift(request: HttpRequest, campaign: Campaign) -> HttpResponse:
     return redirect("operator:shift")
 
 
-@for_roles(Role.OPERATOR)
+@for_roles(Role.OPERATOR, Role.MODERATOR, Role.ADMIN)  # who try a scenario
 @require_GET
 def feedback(request: HttpRequest, id: uuid.UUID) -> HttpResponse:
     """What was said to whom in a call of practice, and how the form was filled compared with what the robot meant."""

@@ -25,6 +25,7 @@ from hearthline.people import audit
 from hearthline.people.models import User
 from hearthline.quality.next_contact import next_contact as next_contact_of
 from hearthline.quality.scoring import settle_robot_call
+from hearthline.web import trials
 from hearthline.web.commands import json_command, operator_of, text_of, whole_of
 from hearthline.web.operator import offers
 from hearthline.web.operator.keys import DEFAULT_KEYS
@@ -43,6 +44,8 @@ def take_break(request: HttpRequest, body: dict[str, Any]) -> dict[str, Any]:
 @json_command
 def end(request: HttpRequest, body: dict[str, Any]) -> dict[str, Any]:
     shift = services.end_shift(operator=operator_of(request))
+    if tried := trials.end(request):
+        return {"ended": True, "summary": tried}
     return {"ended": True, "summary": reverse("operator:summary", args=[shift.pk])}
 
 
@@ -56,7 +59,7 @@ def next_contact(request: HttpRequest, body: dict[str, Any]) -> dict[str, Any]:
         offer = offers.due(operator)
         if offer is not None:
             return page_state(operator) | {"offer": offer}
-    following = next_contact_of(operator=operator, shift=shift)
+    following = next_contact_of(operator=operator, shift=shift, tried=trials.tried_by(request))
     reply = page_state(operator)
     if following.assignment is None:
         reply["none"] = str(following.none)
@@ -142,6 +145,8 @@ def add_contact(request: HttpRequest, body: dict[str, Any]) -> dict[str, Any]:
     shift = services.open_shift(operator)
     if shift.campaign is None:
         raise ConflictError(_("Choose a campaign first."))
+    if shift.campaign.kind != CampaignKind.REAL:
+        raise ConflictError(_("This is practice with robots: nobody can be added here."))
     try:
         contact = add_contact_to(
             campaign=shift.campaign,
