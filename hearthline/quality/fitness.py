@@ -154,10 +154,23 @@ def take_score(call: RobotCall, attempt: Attempt) -> None:
         "fields": attempt.result,
         "notes": attempt.notes,
     }
-    passes = bool(call.outcome_right) and call.score >= settings.HEARTHLINE.fitness_pass_percent
     rows.filter(pk=test.pk).update(
-        state=TestState.TO_DECIDE, attempt=attempt, answers=answers, submitted_at=clock.now(), proposed=passes
+        state=TestState.TO_DECIDE, attempt=attempt, answers=answers, submitted_at=clock.now(), proposed=_proposal(call)
     )
+
+
+def is_decided(attempt: uuid.UUID) -> bool:
+    return FitnessTest.objects.filter(attempt=attempt, state__in=(TestState.PASSED, TestState.FAILED)).exists()
+
+
+def score_changed(call: RobotCall) -> None:
+    """The score of a test call that waits for a moderator has been measured anew: propose anew. In the caller's transaction."""
+    waiting = FitnessTest.objects.filter(attempt=call.pk, state=TestState.TO_DECIDE)
+    waiting.update(proposed=_proposal(call))
+
+
+def _proposal(call: RobotCall) -> bool:
+    return bool(call.outcome_right) and (call.score or 0) >= settings.HEARTHLINE.fitness_pass_percent
 
 
 def void_forgotten(now: datetime) -> int:

@@ -1,6 +1,7 @@
 """A call with a robot against what the robot meant: the outcome, the form, the manners. Points with reasons, 0 to 100.
 
-Whoever is last of the three (the robot's log, the wrap-up, the worker's round) scores; it is done once.
+Whoever is last of the three (the robot's log, the wrap-up, the worker's round) scores, by what the robot heard. When the recording has
+been analysed, or its words have been written down, the manners are measured anew on it, until a person has decided by the score.
 """
 
 from __future__ import annotations
@@ -18,10 +19,12 @@ from hearthline.calls.models import Attempt
 from hearthline.campaigns.models import CampaignKind
 from hearthline.lib import clock
 from hearthline.quality import fitness
+from hearthline.quality.hearing import Hearing, hearing_of, was_said
+from hearthline.quality.models_moderation import Review
 from hearthline.quality.models_scenarios import RobotCall
 from hearthline.quality.scenarios.library import scenario_of
-from hearthline.quality.scenarios.scenario import Manner, Scenario
-from hearthline.quality.turn_taking import measure, talk_of
+from hearthline.quality.scenarios.scenario import Manner, RubricItem, Scenario
+from hearthline.quality.turn_taking import Measured, Talk, measure, talk_of
 from hearthline.realtime.audiences import user_audience
 from hearthline.realtime.configured import bus
 
@@ -66,16 +69,46 @@ def settle_robot_call(attempt_id: uuid.UUID) -> RobotCall | None:
             return None
         scenario = scenario_of(call.scenario)
         if scenario is not None and call.answered:
-            score = score_of(scenario, call, attempt)
-            call.score, call.outcome_right = score.total, score.outcome_right
-            call.items = [asdict(item) for item in score.items]
+            _write_score(call, scenario, attempt, hearing_of(call, attempt))
         call.scored_at = now
-        call.save(update_fields=["score", "outcome_right", "items", "scored_at"])
+        call.save(update_fields=["score", "outcome_right", "items", "ear", "scored_at"])
         fitness.take_score(call, attempt)
-        if attempt.campaign.kind != CampaignKind.REAL:  # golden contacts stay what they seem to be
-            payload = {"attempt": str(attempt.pk), "score": call.score}
-            bus().publish("practice.scored", payload, audiences=(user_audience(attempt.operator_id),))
+        _tell(call, attempt, again=False)
     return call
+
+
+def measure_again(attempt_id: uuid.UUID) -> bool:
+    """The recording has been analysed, or its words have been written down: the manners once more. Whether anything is measured
+    otherwise now. What a moderator has decided by, and what the operator has been told of a golden contact, stays as it is."""
+    with transaction.atomic():
+        call = RobotCall.objects.select_for_update().filter(pk=attempt_id, score__isnull=False).first()
+        scenario = scenario_of(call.scenario) if call is not None else None
+        if call is None or scenario is None or fitness.is_decided(attempt_id):
+            return False
+        if Review.objects.filter(attempt=attempt_id, reviewer=None).exists():
+            return False
+        attempt = Attempt.objects.select_related("campaign", "contact", "disposition", "operator").get(pk=attempt_id)
+        hearing = hearing_of(call, attempt)
+        if hearing.ear == call.ear and hearing.words is None:
+            return False
+        _write_score(call, scenario, attempt, hearing)
+        call.save(update_fields=["score", "outcome_right", "items", "ear"])
+        fitness.score_changed(call)
+        _tell(call, attempt, again=True)
+    return True
+
+
+def _write_score(call: RobotCall, scenario: Scenario, attempt: Attempt, hearing: Hearing) -> None:
+    score = score_of(scenario, call, attempt, hearing)
+    call.score, call.outcome_right = score.total, score.outcome_right
+    call.items = [asdict(item) for item in score.items]
+    call.ear = hearing.ear
+
+
+def _tell(call: RobotCall, attempt: Attempt, *, again: bool) -> None:
+    if attempt.campaign.kind != CampaignKind.REAL:  # golden contacts stay what they seem to be
+        payload = {"attempt": str(attempt.pk), "score": call.score, "again": again}
+        bus().publish("practice.scored", payload, audiences=(user_audience(attempt.operator_id),))
 
 
 def settle_waiting(now: datetime) -> int:
@@ -85,14 +118,14 @@ def settle_waiting(now: datetime) -> int:
     return done + fitness.void_forgotten(now)
 
 
-def score_of(scenario: Scenario, call: RobotCall, attempt: Attempt) -> Score:
+def score_of(scenario: Scenario, call: RobotCall, attempt: Attempt, hearing: Hearing) -> Score:
     """Shares that have nothing to be looked at are left out, and what is left makes the whole."""
     kind = attempt.disposition.kind if attempt.disposition is not None else ""
     right = kind in scenario.means.outcome
     outcome = Item(
         "outcome", right, OUTCOME_POINTS * right, OUTCOME_POINTS, meant=tuple(scenario.means.outcome), written=kind
     )
-    items = [outcome, *_fields(scenario, attempt.result), *_manners(scenario, call, attempt)]
+    items = [outcome, *_fields(scenario, attempt.result), *_manners(scenario, call, attempt, hearing)]
     counted = [item for item in items if item.ok is not None]
     possible = sum(item.of for item in counted)
     total = round(100 * sum(item.points for item in counted) / possible) if possible else 0
@@ -110,11 +143,11 @@ def _fields(scenario: Scenario, result: Mapping[str, Any]) -> list[Item]:
     return found
 
 
-def _manners(scenario: Scenario, call: RobotCall, attempt: Attempt) -> list[Item]:
+def _manners(scenario: Scenario, call: RobotCall, attempt: Attempt, hearing: Hearing) -> list[Item]:
     if call.ended_at is None:
         return []  # no log
-    talk = talk_of(call.spoken, all_said=call.all_said, left_by_operator=attempt.ended_by == "operator")
-    measured = [(item, measure(item, talk, scenario)) for item in scenario.rubric]
+    talk = talk_of(hearing.spoken, all_said=call.all_said, left_by_operator=attempt.ended_by == "operator")
+    measured = [(item, _measured(item, talk, scenario, hearing)) for item in scenario.rubric]
     weights = sum(item.weight for item, seen in measured if seen.ok is not None)
     found = []
     for item, seen in measured:
@@ -124,6 +157,12 @@ def _manners(scenario: Scenario, call: RobotCall, attempt: Attempt) -> list[Item
             Item(item.manner.value, seen.ok, of * bool(seen.ok), of, item.turn, words, "", seen.value, item.limit)
         )
     return found
+
+
+def _measured(item: RubricItem, talk: Talk, scenario: Scenario, hearing: Hearing) -> Measured:
+    if item.manner is Manner.MENTIONS and hearing.words is not None:
+        return Measured(was_said(item.words, hearing.words))
+    return measure(item, talk, scenario)
 
 
 def plain(text: str) -> str:

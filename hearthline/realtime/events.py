@@ -257,10 +257,12 @@ class SessionEnded(Payload):
 
 
 class PracticeScored(Payload):
-    """A call with a robot has been compared with what the robot meant: the feedback is there."""
+    """A call with a robot has been compared with what the robot meant: the feedback is there. `again`: measured anew, on the
+    recording."""
 
     attempt: str
     score: int | None
+    again: bool = False
 
 
 class TestDecided(Payload):

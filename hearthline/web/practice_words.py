@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
+from django.conf import settings
 from django.utils.formats import localize
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
@@ -14,8 +16,13 @@ from django.utils.translation import gettext_lazy, ngettext
 
 from hearthline.calls.models import Attempt
 from hearthline.campaigns.models import DispositionKind
-from hearthline.quality.models import RobotCall
+from hearthline.lib import clock
+from hearthline.quality.analysis.words import Row, microphone_advice, rows, suspicion
+from hearthline.quality.hearing import analysis_of
+from hearthline.quality.models import Ear, RobotCall
 from hearthline.quality.scenarios.scenario import Act, Manner, RubricItem
+
+ANALYSED_WITHIN = timedelta(minutes=10)  # after that nobody is told to wait for it
 
 ACTS: dict[str, str | Promise] = {
     Act.GREETS: gettext_lazy("greeting"),
@@ -49,6 +56,41 @@ class Moment:
     text: str
     act: str
     note: str
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """Beside the reasons of a score: whose ear measured, and what the recording tells that does not count."""
+
+    how: str
+    microphone: list[str]  # advice; no part of the score
+    rows: list[Row]  # the recording's figures, for staff
+    suspicions: list[str]  # what a person should listen to, for staff
+
+
+def measured_of(call: RobotCall, attempt: Attempt, *, staff: bool = False) -> Measured:
+    analysis = analysis_of(attempt)
+    how = _how(call, attempt, waits=analysis is None)
+    if analysis is None:
+        return Measured(how, [], [], [])
+    advice = microphone_advice(analysis.figures["microphone"])
+    if not staff:
+        return Measured(how, advice, [], [])
+    found = [suspicion(code, analysis.evidence) for code in analysis.suspicions]
+    return Measured(how, advice, rows(analysis.figures), found)
+
+
+def _how(call: RobotCall, attempt: Attempt, *, waits: bool) -> str:
+    if call.score is None:
+        return ""
+    if call.ear == Ear.RECORDING:
+        return _("Measured on the recording, by who was heard to speak when.")
+    recorded = waits and clock.now() - (attempt.wrapped_up_at or clock.now()) < ANALYSED_WITHIN
+    if recorded and settings.HEARTHLINE.analyse_recordings and attempt.campaign.record_calls:
+        return _(
+            "Measured by the robot's ear. In a minute the recording is measured, too, and the score may change a little."
+        )
+    return _("Measured by the robot's ear.")
 
 
 def reasons_of(call: RobotCall, titles: Mapping[str, str]) -> list[Reason]:
@@ -110,6 +152,8 @@ def _manner(item: Mapping[str, Any]) -> str:
     good, bad = _SENTENCES[Manner(item["code"])]
     value = item["value"]
     words = {"value": _number(value), "limit": _number(item["limit"]), "words": ", ".join(item["meant"])}
+    if item["code"] == Manner.MENTIONS and item["ok"]:
+        return _("One of these was said, as far as a machine understood: %(words)s.") % words
     if item["code"] == Manner.SPEAKS_SOON and value is None:
         return _("The operator never said anything.")
     if item["code"] == Manner.GIVES_WAY and value is None:
@@ -160,7 +204,7 @@ _SENTENCES: dict[Manner, tuple[str | Promise, str | Promise]] = {
     ),
     Manner.MENTIONS: (
         gettext_lazy("Whether one of these was said can be told by listening: %(words)s."),
-        gettext_lazy("None of these was said: %(words)s."),
+        gettext_lazy("None of these was heard by the machine that listened: %(words)s."),
     ),
 }
 

@@ -100,11 +100,12 @@ def advice(figures: Mapping[str, Any], suspicions: list[str]) -> list[str]:
     if talk["operator_speech_ms"] < LEAST_SPEECH_MS:
         return []
     if figures["machine"]["likelihood"] >= MACHINE_LIKELIHOOD:
-        return _microphone_advice(microphone)  # how to talk with a machine nobody needs to know
-    return [*_microphone_advice(microphone), *_talk_advice(talk, microphone)]
+        return microphone_advice(microphone)  # how to talk with a machine nobody needs to know
+    return [*microphone_advice(microphone), *_talk_advice(talk, microphone)]
 
 
-def _microphone_advice(microphone: Mapping[str, Any]) -> list[str]:
+def microphone_advice(microphone: Mapping[str, Any]) -> list[str]:
+    """What of the operator's sound could be better: nobody's fault, and no part of a score."""
     found = []
     if microphone["clipped_share"] >= CLIPPED_SHARE:
         found.append(_("Your microphone is clipping: turn it down, or move it a little away from your mouth."))

@@ -15,10 +15,11 @@ from hearthline.lib.errors import ExchangeError
 from hearthline.people.gates import for_roles
 from hearthline.people.models import Role, User
 from hearthline.quality import fitness
+from hearthline.quality.hearing import spoken_of
 from hearthline.quality.models import FitnessTest, RobotCall, TestState
 from hearthline.quality.scenarios.library import scenario_of
 from hearthline.web.moderator.queue import go_on
-from hearthline.web.practice_words import field_titles, outcome_word, reasons_of, talk_of
+from hearthline.web.practice_words import field_titles, measured_of, outcome_word, reasons_of, talk_of
 
 
 @require_safe
@@ -45,7 +46,8 @@ def _page(
         "answers": [(title, written[key]) for key, title in titles.items() if written.get(key)],
         "notes": test.answers.get("notes", ""),
         "reasons": reasons_of(call, titles),
-        "talk": talk_of(call.spoken),
+        "measured": measured_of(call, attempt, staff=True),
+        "talk": talk_of(spoken_of(call, attempt)),
         "recording": Recording.objects.filter(attempt=attempt, duration_ms__isnull=False).first(),
         "earlier": counted.count(),
         "open": test.state == TestState.TO_DECIDE,

@@ -20,11 +20,12 @@ from hearthline.people import devices
 from hearthline.people.gates import for_roles
 from hearthline.people.models import Role, User
 from hearthline.quality import fitness, house
+from hearthline.quality.hearing import spoken_of
 from hearthline.quality.models import RobotCall, TestState
 from hearthline.quality.readiness import keep_with_shift
 from hearthline.quality.scenarios.library import scenario_of
 from hearthline.realtime.configured import bus
-from hearthline.web.practice_words import field_titles, reasons_of, talk_of
+from hearthline.web.practice_words import field_titles, measured_of, reasons_of, talk_of
 
 
 @for_roles(Role.OPERATOR)
@@ -56,6 +57,7 @@ def test(request: HttpRequest) -> HttpResponse:
         "last_event": last_event,
         "call": call,
         "reasons": reasons_of(call, field_titles(attempt)) if call and attempt else [],
+        "measured": measured_of(call, attempt) if call and attempt else None,
         "retry_hours": settings.HEARTHLINE.fitness_retry_hours,
     }
     return render(request, "operator/test.html", context)
@@ -102,7 +104,8 @@ def feedback(request: HttpRequest, id: uuid.UUID) -> HttpResponse:
         "call": call,
         "scenario": scenario,
         "reasons": reasons_of(call, field_titles(attempt)),
-        "talk": talk_of(call.spoken),
+        "measured": measured_of(call, attempt),
+        "talk": talk_of(spoken_of(call, attempt)),
         "campaign": attempt.campaign,
         "on_shift": Shift.objects.filter(operator=request.user, ended_at=None).exists(),
     }

@@ -53,6 +53,7 @@ function follow(): void {
 /** The part of the feedback's page, without leaving the console. */
 async function showFeedback(attempt: string, score: unknown): Promise<void> {
   const place = byId<HTMLDetailsElement>("guide-feedback");
+  place.dataset["attempt"] = attempt;
   const summary = place.querySelector("summary");
   const body = place.querySelector("div");
   if (!summary || !body) return;
@@ -74,7 +75,9 @@ document.addEventListener("exchange:event", (raw) => {
     progress.seen(mode, "saved");
     show();
   }
-  if (event.name === "practice.scored" && guide.dataset["kind"] !== "test")
+  // measured anew from the recording: only where that call's feedback is still what is shown
+  const stale = event.payload["again"] === true && byId("guide-feedback").dataset["attempt"] !== event.payload["attempt"];
+  if (event.name === "practice.scored" && guide.dataset["kind"] !== "test" && !stale)
     void showFeedback(String(event.payload["attempt"]), event.payload["score"]);
 });
 if (guide.dataset["kind"] === "tutorial") follow();
