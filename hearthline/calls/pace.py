@@ -53,7 +53,10 @@ class Reckoning:
 
 
 def note_attempt(attempt: Attempt, shift: Shift, now: datetime) -> None:
-    """An attempt is over and settled. In its transaction, after the shift's own row."""
+    """An attempt is over and settled. In its transaction, after the shift's own row. A robot's is left out, and the time that it took:
+    what the campaign brings is what its own contacts bring."""
+    if attempt.contact.scenario:
+        return
     ringing = 0 if attempt.payable else round(ring_s(attempt) * 1000)
     _add(
         attempt.campaign_id,

@@ -117,7 +117,7 @@ def _follow(dispute: Dispute, upheld: bool, moderator: User) -> None:
 
 def _pay_after_all(dispute: Dispute) -> None:
     """By the exchange: the customer was told that this call is free, and so it stays."""
-    attempt = Attempt.objects.select_related("campaign", "assignment").get(pk=dispute.attempt_id)
+    attempt = Attempt.objects.select_related("campaign", "assignment", "contact").get(pk=dispute.attempt_id)
     pay = pay_of(attempt)
     reference = f"dispute:{dispute.pk}"
     reversals.compensate(
@@ -127,9 +127,11 @@ def _pay_after_all(dispute: Dispute) -> None:
 
 
 def pay_of(attempt: Attempt) -> Money:
-    """What the operator would have earned: the price that was held, less the commission."""
+    """What the operator would have earned: the price that was held, less the commission, which a golden contact has none of."""
     hold = attempt.assignment.hold
     held = Transfer.objects.filter(pk=hold).values_list("amount_minor", flat=True).first() if hold else None
+    if attempt.contact.scenario and held is not None:
+        return Money(held, attempt.campaign.currency)
     price = Money(attempt.campaign.price_minor if held is None else held, attempt.campaign.currency)
     return price - commission_of(price)
 

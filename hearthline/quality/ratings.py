@@ -118,7 +118,7 @@ def left_today(organisation_id: uuid.UUID, now: datetime) -> int:
     """How many more conversations this customer may reject now."""
     lately = CallRating.objects.filter(organisation_id=organisation_id, rejected_at__gt=now - DAY).count()
     paid = Attempt.objects.filter(
-        campaign__organisation_id=organisation_id, dialled_at__gt=now - DAY, payable=True
+        campaign__organisation_id=organisation_id, dialled_at__gt=now - DAY, payable=True, contact__scenario=""
     ).count()
     most = max(settings.HEARTHLINE.rejections_free_a_day, paid * settings.HEARTHLINE.rejections_percent_a_day // 100)
     return max(0, most - lately)

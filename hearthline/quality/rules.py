@@ -1,7 +1,8 @@
 """What the exchange finds by itself: figures that are out of the ordinary, each rule with its bounds.
 
 A rule reads a bounded window of each campaign that is or was lately at work and yields `Finding`s; it decides nothing. The bounds are
-here, in one place, for a person to judge.
+here, in one place, for a person to judge. Calls with robots, for practice or as golden contacts, are judged elsewhere (`scoring`): here
+they would stand for people.
 """
 
 from __future__ import annotations
@@ -12,8 +13,9 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import Any
 
-from django.db.models import Count, Q
+from django.db.models import Count, Q, QuerySet
 
 from hearthline.calls.call_state import EndReason
 from hearthline.calls.models import Attempt
@@ -65,6 +67,10 @@ def look(now: datetime) -> int:
     return found
 
 
+def _with_people(**which: Any) -> QuerySet[Attempt]:
+    return Attempt.objects.filter(contact__scenario="", **which)
+
+
 def of_calls(now: datetime) -> Iterator[Finding]:
     """Calls into the limit, very short paid ones, shares far from the others': per campaign, per operator in it."""
     at_work = Q(state=CampaignState.RUNNING) | Q(finished_at__gt=now - WINDOW) | Q(state=CampaignState.PAUSED)
@@ -78,9 +84,11 @@ def of_calls(now: datetime) -> Iterator[Finding]:
 
 
 def _works(campaign: Campaign, now: datetime) -> dict[uuid.UUID, _Work]:
-    rows = Attempt.objects.filter(
-        campaign=campaign, dialled_at__gt=now - WINDOW, answered_at__isnull=False, wrapped_up_at__isnull=False
-    ).order_by("-dialled_at")
+    rows = (
+        _with_people(campaign=campaign, dialled_at__gt=now - WINDOW, answered_at__isnull=False)
+        .filter(wrapped_up_at__isnull=False)
+        .order_by("-dialled_at")
+    )
     works: dict[uuid.UUID, _Work] = defaultdict(_Work)
     short_ms = (campaign.min_talk_s + SHORT_MARGIN_S) * 1000
     for id, operator, talk_ms, payable, reason in rows.values_list(
@@ -146,7 +154,7 @@ def _payable_share(campaign: Campaign, operator: uuid.UUID, works: dict[uuid.UUI
 
 
 def _latest_paid(campaign: Campaign, operator: uuid.UUID) -> list[uuid.UUID]:
-    rows = Attempt.objects.filter(campaign=campaign, operator=operator, payable=True).order_by("-dialled_at")
+    rows = _with_people(campaign=campaign, operator=operator, payable=True).order_by("-dialled_at")
     return list(rows.values_list("pk", flat=True)[:10])
 
 
@@ -160,7 +168,7 @@ def of_duplicates(now: datetime) -> Iterator[Finding]:
 
 def of_same_numbers(now: datetime) -> Iterator[Finding]:
     """One number with which one operator had paid conversations in several campaigns: a friend who picks up."""
-    paid = Attempt.objects.filter(payable=True, dialled_at__gt=now - MONTH)
+    paid = _with_people(payable=True, dialled_at__gt=now - MONTH)
     seen = (
         paid.values("operator", "contact__phone")
         .annotate(campaigns=Count("campaign", distinct=True))
@@ -186,7 +194,7 @@ def of_customers(now: datetime) -> Iterator[Finding]:
         .filter(rejected__gte=REJECTIONS)
     )
     for row in rows[:CAMPAIGNS]:
-        paid = Attempt.objects.filter(
+        paid = _with_people(
             campaign__organisation=row["organisation"], payable=True, dialled_at__gt=now - MONTH
         ).count()
         all_of_them = paid + row["rejected"] - row["overturned"]
@@ -206,7 +214,10 @@ def of_recordings(now: datetime) -> Iterator[Finding]:
     """What the analysis of recordings found. What makes a paid conversation doubtful is reported by the call; what is a habit, by the
     operator, when it is in so many of their calls."""
     rows = CallAnalysis.objects.filter(
-        state=AnalysisState.DONE, suspicion_count__gt=0, changed_at__gt=now - WINDOW
+        state=AnalysisState.DONE,
+        suspicion_count__gt=0,
+        changed_at__gt=now - WINDOW,
+        recording__attempt__contact__scenario="",
     ).order_by("-changed_at")
     habits: dict[tuple[uuid.UUID, str], list[uuid.UUID]] = defaultdict(list)
     for codes, attempt, operator, campaign, payable in rows.values_list(
@@ -226,9 +237,7 @@ def of_recordings(now: datetime) -> Iterator[Finding]:
             elif code in HABITS:
                 habits[operator, code].append(attempt)
     for (operator, code), calls in habits.items():
-        answered = Attempt.objects.filter(
-            operator=operator, dialled_at__gt=now - WINDOW, answered_at__isnull=False
-        ).count()
+        answered = _with_people(operator=operator, dialled_at__gt=now - WINDOW, answered_at__isnull=False).count()
         if len(calls) >= LEAST_CALLS and len(calls) >= HABIT_SHARE * answered:
             figures: dict[str, int | float | str] = {"code": code, "calls": len(calls), "answered": answered}
             yield Finding(

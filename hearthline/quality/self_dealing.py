@@ -110,7 +110,11 @@ def _paid_between(operator: uuid.UUID, organisations: list[uuid.UUID], what: str
     for organisation in organisations:
         calls = list(
             Attempt.objects.filter(
-                operator=operator, payable=True, dialled_at__gt=now - MONTH, campaign__organisation=organisation
+                operator=operator,
+                payable=True,
+                dialled_at__gt=now - MONTH,
+                campaign__organisation=organisation,
+                contact__scenario="",
             )
             .order_by("-dialled_at")
             .values_list("pk", flat=True)[:CALLS]

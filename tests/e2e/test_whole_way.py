@@ -41,7 +41,12 @@ def exchange(folder: Path) -> Iterator[Exchange]:
 def contact_voice(folder: Path) -> Path:
     """What Irina says, with time for the other side to speak."""
     speech = SpeechFolder(folder)
-    said = [("Hello, this is Irina.", 4), ("A check-up? Yes, gladly.", 4), ("On Saturday, please.", 4), ("Thank you.", 40)]
+    said = [
+        ("Hello, this is Irina.", 4),
+        ("A check-up? Yes, gladly.", 4),
+        ("On Saturday, please.", 4),
+        ("Thank you.", 40),
+    ]
     pcm = b"".join(
         read_wav(speech.line(text, "en", "woman")) + bytes(16_000 * pause) for text, pause in said
     )  # fmt: skip

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 import uuid
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,12 +17,15 @@ from django.urls import reverse
 from hearthline.callcontrol.handovers import NoManagerError, choose_manager
 from hearthline.callcontrol.trunks import NoTrunkError, Wanted, prefix_length, take_trunk
 from hearthline.calls.announcements import call_audiences
+from hearthline.calls.call_state import EndReason
 from hearthline.calls.gates import attempt_for_owner, recording_for_listener
 from hearthline.calls.models import Attempt, Node, Recording, Trunk
+from hearthline.calls.pace import evidence_of
 from hearthline.calls.selectors import live_calls
 from hearthline.calls.services import begin_shift
 from hearthline.calls.settlement import record_telephone
-from hearthline.campaigns import tally
+from hearthline.campaigns import exports, tally
+from hearthline.campaigns.live import live_numbers
 from hearthline.campaigns.models import Campaign, CampaignKind, Contact, DoNotCall
 from hearthline.ledger import check
 from hearthline.ledger.models import AccountKind
@@ -33,7 +37,9 @@ from hearthline.quality import house
 from hearthline.quality.golden import golden_figures
 from hearthline.quality.models import RobotCall
 from hearthline.quality.next_contact import next_contact
-from hearthline.quality.scenarios.library import scenario_of
+from hearthline.quality.ratings import left_today
+from hearthline.quality.rules import of_calls
+from hearthline.quality.scenarios.library import all_scenarios, scenario_of
 from hearthline.quality.scoring import settle_robot_call
 from tests.calls.worlds import Conversation
 from tests.campaigns.worlds import PRICE, a_running_campaign, an_operator, an_organisation, an_owner
@@ -43,7 +49,8 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture(autouse=True)
-def _always(monkeypatch: pytest.MonkeyPatch) -> None:
+def _always(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(settings.HEARTHLINE, "data", tmp_path)
     house.install()
     monkeypatch.setattr(settings.HEARTHLINE, "golden_percent", 100.0)
     monkeypatch.setattr(settings.HEARTHLINE, "robots_port", 5999)
@@ -182,6 +189,39 @@ def test_the_exchanges_own_campaigns_are_not_offered_for_work() -> None:
     assert str(real.pk) in page
     client.post(reverse("operator:begin"), {"campaign": str(training.pk)})
     assert not operator.shifts.exists()
+
+
+def test_it_stands_in_no_figure_of_the_campaign(monkeypatch: pytest.MonkeyPatch) -> None:
+    organisation = an_organisation()
+    owner = an_owner(organisation)
+    campaign = a_running_campaign(9, organisation, min_talk_s=10, ring_pay_minor=100)
+    operator = an_operator()
+    monkeypatch.setattr(settings.HEARTHLINE, "golden_percent", 0.0)
+    real = a_talk(operator, campaign)
+    real.wrap_up(kind="success")
+    seen = evidence_of([campaign.pk], clock.now())
+    findings = [one.figures for one in of_calls(clock.now())]
+    now = clock.now()
+    numbers = live_numbers(campaign, now)
+    left = left_today(organisation.pk, clock.now())
+    monkeypatch.setattr(settings.HEARTHLINE, "golden_percent", 100.0)
+    for _n in range(6):  # as short as makes a report of a person's calls, and all into the limit
+        talk = a_talk(operator, campaign, talk_s=12)
+        assert talk.attempt.contact.scenario
+        Attempt.objects.filter(pk=talk.attempt.pk).update(
+            machine=talk.attempt.machine | {"end_reason": EndReason.MAX_DURATION.value}
+        )
+        talk.wrap_up(kind="success")
+    assert Attempt.objects.filter(campaign=campaign, payable=True).count() == 7
+    assert evidence_of([campaign.pk], clock.now()) == seen
+    assert seen[campaign.pk].attempts == 1
+    assert [one.figures for one in of_calls(clock.now())] == findings
+    assert live_numbers(campaign, now) == numbers
+    assert left_today(organisation.pk, clock.now()) == left
+    export = exports.write(exports.request_export(campaign=campaign, format="csv", actor=owner).pk)
+    assert export is not None
+    text = export.file.read().decode("utf-8-sig")
+    assert not [one.slug for one in all_scenarios().values() if one.persona.name and one.persona.name in text]
 
 
 def test_staff_learn_who_gets_outcomes_wrong() -> None:

@@ -12,7 +12,7 @@ from django.db.models import Avg, Count, Q
 
 from hearthline.calls.gates import recording_for_listener
 from hearthline.calls.models import Recording
-from hearthline.campaigns.models import DispositionKind
+from hearthline.campaigns.models import CampaignKind, DispositionKind
 from hearthline.people.models import Role, User
 from hearthline.quality.analysis import words
 from hearthline.quality.models import AnalysisState, CallAnalysis
@@ -137,10 +137,11 @@ class OperatorFigures:
 
 
 def figures_of_operator(operator: User, since: datetime) -> OperatorFigures:
-    """Of calls that began after `since` and were not put down as "no conversation". One query."""
+    """Of calls that began after `since` and were not put down as "no conversation"; practice is none of them. One query."""
     rows = CallAnalysis.objects.filter(
         state=AnalysisState.DONE,
         recording__attempt__operator=operator,
+        recording__attempt__campaign__kind=CampaignKind.REAL,
         recording__attempt__dialled_at__gt=since,
         recording__attempt__disposition__isnull=False,
     ).exclude(recording__attempt__disposition__kind=DispositionKind.NO_CONVERSATION)

@@ -14,7 +14,7 @@ from django.db.models import DurationField, ExpressionWrapper, F, Sum
 
 from hearthline.calls.models import Shift
 from hearthline.calls.pace import USUAL, Evidence, evidence_of, reckon
-from hearthline.campaigns.models import Campaign
+from hearthline.campaigns.models import Campaign, CampaignKind
 from hearthline.lib import clock
 
 USUAL_PACE = 12.0  # conversations an operator has in an hour, until the exchange has seen enough of its own
@@ -44,10 +44,11 @@ class Estimate:
 
 
 def present_pace(now: datetime) -> Pace:
-    """Two queries."""
-    operators = Shift.objects.filter(ended_at=None, on_break=False).count()
+    """Two queries. Whoever practises with robots works for no customer."""
+    at_work = Shift.objects.filter(campaign__kind=CampaignKind.REAL)
+    operators = at_work.filter(ended_at=None, on_break=False).count()
     length = ExpressionWrapper(F("ended_at") - F("started_at"), output_field=DurationField())
-    week = Shift.objects.filter(ended_at__gt=now - timedelta(days=PACE_DAYS)).aggregate(
+    week = at_work.filter(ended_at__gt=now - timedelta(days=PACE_DAYS)).aggregate(
         conversations=Sum("conversations"), worked=Sum(length)
     )
     conversations, worked = week["conversations"] or 0, week["worked"] or timedelta()

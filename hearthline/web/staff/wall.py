@@ -63,7 +63,8 @@ def read_wall() -> Wall:
     on_line, managers = _lines()
     live = Attempt.objects.filter(operator_left_at=None, dialled_at__gt=now - timedelta(hours=6))
     busy = live.aggregate(all=Count("pk"), talking=Count("pk", filter=Q(answered_at__isnull=False)))
-    recent = Attempt.objects.filter(dialled_at__gt=now - timedelta(minutes=SHARE_MINUTES)).aggregate(
+    to_people = Attempt.objects.filter(contact__scenario="")  # robots' calls would stand in the shares as people's
+    recent = to_people.filter(dialled_at__gt=now - timedelta(minutes=SHARE_MINUTES)).aggregate(
         attempts=Count("pk"),
         answered=Count("pk", filter=Q(answered_at__isnull=False)),
         conversations=Count("pk", filter=Q(payable=True)),
