@@ -9,7 +9,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('quality', '0004_readiness'),
+        ('quality', '0005_decoys'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
