@@ -149,10 +149,20 @@ class Configuration(BaseSettings):
     fitness_retry_hours: int = 24  # between two of them
     fitness_pass_percent: int = 70  # of a test's points, for a proposal to pass; a moderator decides
     golden_percent: float = 0.0  # of the contacts of real campaigns that are robots, paid by the exchange
+    golden_told_days: int = Field(default=30, ge=1)  # after so long the operator reads what came of such a call
     decoy_percent: float = 0.0  # ... that are robots with a decoy number, while one is free to be lent
     decoy_lent_days: int = Field(default=30, ge=1, le=365)  # a decoy number belongs to one operator for so long
     decoy_rest_days: int = Field(default=60, ge=0, le=730)  # ... and to nobody for so long afterwards
     decoy_calls_days: int = Field(default=90, ge=1, le=365)  # then the number of whoever called one is forgotten
+
+    # levels above 1, beside what moderators give by hand (docs/scenarios.md)
+    levels: Literal["by_hand", "proposed", "given"] = "given"  # what happens to whoever has all that a level asks for
+    level2_conversations: int = Field(default=100, ge=1)  # paid ones, since the beginning or since a level was lost
+    level2_score: int = Field(default=75, ge=0, le=100)  # mean of what was scored in 90 days
+    level3_conversations: int = Field(default=500, ge=1)
+    level3_score: int = Field(default=85, ge=0, le=100)
+    level_least_scored: int = Field(default=5, ge=1)  # calls that must be in that mean
+    level_clean_days: int = Field(default=30, ge=0)  # for so long no review that one answer made 0
 
     # money
     commission_basis_points: int = 2000

@@ -22,6 +22,7 @@ from hearthline.lib.errors import ConflictError
 from hearthline.lib.money import Money
 from hearthline.people.models import User
 from hearthline.quality import decoys, fitness
+from hearthline.quality.golden import scenarios_told
 from hearthline.quality.house import house_campaign
 from hearthline.quality.models_scenarios import RobotCall
 from hearthline.quality.scenarios.library import scenario_of, scenarios_for
@@ -125,10 +126,15 @@ def _place_for_robot(operator: User, campaign: Campaign, percent: float) -> _Pla
 
 
 def _least_met(operator: User, campaign: Campaign, use: Use) -> Scenario | None:
-    """Of those that the campaign's form has an outcome for."""
+    """Of those that the campaign's form has an outcome for, and that the operator was not told of."""
     fitting = [one for one in scenarios_for(campaign.language, use) if _can_be_said(one, campaign)]
-    met = _times_met(operator) if fitting else {}
-    return min(fitting, key=lambda one: (met.get(one.slug, 0), random.random()), default=None)  # noqa: S311 - as above
+    if not fitting:
+        return None
+    known, met = scenarios_told(operator), _times_met(operator)
+    return min(
+        fitting,
+        key=lambda one: (one.slug in known, met.get(one.slug, 0), random.random()),  # noqa: S311 - as above
+    )
 
 
 def _can_be_said(scenario: Scenario, campaign: Campaign) -> bool:

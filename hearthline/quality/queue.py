@@ -20,7 +20,7 @@ from hearthline.lib import clock
 from hearthline.lib.errors import ConflictError, NotFoundError
 from hearthline.people.models import User
 from hearthline.quality.fitness import tests_to_decide
-from hearthline.quality.models import CampaignCheck, Dispute, FitnessTest, QueueClaim, Report
+from hearthline.quality.models import CampaignCheck, Dispute, FitnessTest, LevelChange, LevelState, QueueClaim, Report
 from hearthline.quality.models_moderation import CheckState, DisputeState
 
 CLAIMED_FOR = timedelta(minutes=15)
@@ -74,6 +74,13 @@ def _tests(moderator: User) -> Iterator[Item]:
             yield Item("test", id, at)
 
 
+def _levels(moderator: User) -> Iterator[Item]:
+    """Somebody has what the next level asks for."""
+    rows = LevelChange.objects.filter(state=LevelState.PROPOSED).exclude(operator=moderator)
+    for id, at in rows.order_by("at").values_list("pk", "at")[:LOOKED_AT]:
+        yield Item("level", id, at)
+
+
 def _reports(moderator: User) -> Iterator[Item]:
     rows = Report.objects.filter(closed_at=None).exclude(Q(told_by=moderator) | Q(operator=moderator))
     for id, at in rows.order_by("opened_at").values_list("pk", "opened_at")[:LOOKED_AT]:
@@ -81,7 +88,11 @@ def _reports(moderator: User) -> Iterator[Item]:
 
 
 def _count(
-    rows: QuerySet[Dispute] | QuerySet[CampaignCheck] | QuerySet[Report] | QuerySet[FitnessTest],
+    rows: QuerySet[Dispute]
+    | QuerySet[CampaignCheck]
+    | QuerySet[Report]
+    | QuerySet[FitnessTest]
+    | QuerySet[LevelChange],
 ) -> Callable[[], int]:
     return lambda: rows.all().count()
 
@@ -94,6 +105,7 @@ KINDS: dict[str, Kind] = {
         _checks(CheckState.WAITING),
         _count(CampaignCheck.objects.filter(state=CheckState.WAITING, decided_at=None)),
     ),
+    "level": Kind(_("levels"), _levels, _count(LevelChange.objects.filter(state=LevelState.PROPOSED))),
     "report": Kind(_("reports"), _reports, _count(Report.objects.filter(closed_at=None))),
     "running": Kind(
         _("running campaigns to check"),

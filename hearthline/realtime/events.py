@@ -265,6 +265,14 @@ class PracticeScored(Payload):
     again: bool = False
 
 
+class LevelChanged(Payload):
+    """An operator's level, or a proposal of one. `state` as `quality.models.LevelState`."""
+
+    operator: str
+    state: str
+    level: int
+
+
 class TestDecided(Payload):
     """A moderator has decided an operator's test call."""
 
@@ -333,6 +341,7 @@ SCHEMAS: dict[str, type[Payload]] = {
     "node.measured": NodeChanged,
     "trunk.changed": TrunkChanged,
     "session.ended": SessionEnded,
+    "level.changed": LevelChanged,
     "practice.scored": PracticeScored,
     "test.decided": TestDecided,
 }

@@ -20,9 +20,11 @@ from hearthline.lib.errors import ExchangeError, NotFoundError
 from hearthline.people.gates import for_roles
 from hearthline.people.models import Role, User
 from hearthline.quality import readiness, reports, reviews
-from hearthline.quality.models import CallRating, Dispute
+from hearthline.quality.models import CallRating, Dispute, RobotCall
+from hearthline.quality.scenarios.library import scenario_of
 from hearthline.web.operator.readiness_words import in_one_line
 from hearthline.web.places import place_of
+from hearthline.web.practice_words import field_titles, measured_of, reasons_of
 from hearthline.web.trunk_tries import tries_of
 from hearthline.web.words import ANSWERS, not_payable_words, outcome_words
 
@@ -54,6 +56,7 @@ def call(request: HttpRequest, id: uuid.UUID) -> HttpResponse:
     questions = [
         (item, request.POST.get(f"answer-{item.key}", ""), errors.get(item.key, "")) for item in reviews.scorecard()
     ]
+    robot = RobotCall.objects.filter(pk=attempt.pk, score__isnull=False).first()
     shown = calls_with_recordings([attempt.pk])[0]
     context = {
         "call": shown,
@@ -62,6 +65,10 @@ def call(request: HttpRequest, id: uuid.UUID) -> HttpResponse:
         "questions": questions,
         "answers": ANSWERS.items(),
         "reviews": reviews.valid_reviews(attempt),
+        "robot": robot,
+        "robot_reasons": reasons_of(robot, field_titles(attempt)) if robot is not None else [],
+        "scenario": scenario_of(robot.scenario) if robot is not None else None,
+        "measured": measured_of(robot, attempt, staff=True) if robot is not None else None,
         "rating": CallRating.objects.filter(attempt=attempt).first(),
         "disputes": Dispute.objects.filter(attempt=attempt).select_related("decided_by").order_by("opened_at"),
         "refused": str(refusal.sentence) if refusal else "",

@@ -16,11 +16,12 @@ from django.views.decorators.http import require_POST, require_safe
 
 from hearthline.campaigns.models import Contact
 from hearthline.campaigns.scripts import render_script
+from hearthline.lib import clock
 from hearthline.lib.errors import ExchangeError, InvalidInputError, NotFoundError
 from hearthline.people.gates import for_roles
 from hearthline.people.models import Role, User
-from hearthline.quality import approval, decoy_calls, disputes, queue, reports
-from hearthline.quality.models import CallRating, CampaignCheck, Dispute, Report
+from hearthline.quality import approval, decoy_calls, disputes, levels, queue, reports, standing
+from hearthline.quality.models import CallRating, CampaignCheck, Dispute, LevelChange, LevelState, Report
 from hearthline.quality.models_moderation import ReportAction
 from hearthline.web.moderator.call_page import calls_with_recordings, facts_of
 from hearthline.web.moderator.words import finding_sentences, report_sentence
@@ -202,7 +203,34 @@ def _decide_report(request: HttpRequest, id: uuid.UUID, decision: str, words: st
     reports.close(report=report, moderator=_moderator(request), action=decision, answer=words, request=request)
 
 
+def _level_context(moderator: User, id: uuid.UUID) -> dict[str, Any]:
+    change = _one(LevelChange.objects.select_related("operator").filter(pk=id).first())
+    return {
+        "change": change,
+        "quality": standing.quality_for_staff([change.operator_id], clock.now()).get(
+            change.operator_id, standing.NOTHING
+        ),
+        "decisions": [
+            Decision("give", _("Give the level"), words=False),
+            Decision("decline", _("Not yet")),
+        ],
+        "closed": change.state != LevelState.PROPOSED,
+    }
+
+
+def _decide_level(request: HttpRequest, id: uuid.UUID, decision: str, words: str) -> None:
+    _chosen(decision, {"give", "decline"})
+    levels.decide(
+        change=_one(LevelChange.objects.select_related("operator").filter(pk=id).first()),
+        moderator=_moderator(request),
+        given=decision == "give",
+        words=words,
+        request=request,
+    )
+
+
 _DESKS = {
+    "level": Desk("moderator/level.html", _level_context, _decide_level),
     "dispute": Desk("moderator/dispute.html", _dispute_context, _decide_dispute),
     "campaign": Desk("moderator/campaign.html", _campaign_context, _decide_campaign),
     "running": Desk("moderator/campaign.html", _campaign_context, _decide_campaign),

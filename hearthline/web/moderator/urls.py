@@ -2,7 +2,17 @@ from __future__ import annotations
 
 from django.urls import path
 
-from hearthline.web.moderator import call_page, live, queue, ratings, scenario_recordings, scenarios, tests, views
+from hearthline.web.moderator import (
+    call_page,
+    live,
+    operators,
+    queue,
+    ratings,
+    scenario_recordings,
+    scenarios,
+    tests,
+    views,
+)
 
 app_name = "moderator"
 urlpatterns = [
@@ -18,6 +28,8 @@ urlpatterns = [
     path("live/listen/", live.listen, name="live_listen"),
     path("calls/<uuid:id>/", call_page.call, name="call"),
     path("calls/<uuid:id>/report", call_page.report, name="report_call"),
+    path("operators/", operators.overview, name="operators"),
+    path("operators/<uuid:id>/", operators.operator, name="operator"),
     path("ratings/", ratings.ratings, name="ratings"),
     path("scenarios/", scenarios.overview, name="scenarios"),
     path("scenarios/new/", scenarios.new, name="new_scenario"),

@@ -15,16 +15,19 @@ from django.utils.dateparse import parse_datetime
 from django.views.decorators.http import require_GET
 
 from hearthline.calls.models import Attempt, Recording
+from hearthline.campaigns.models import CampaignKind
 from hearthline.ledger.models import Transfer, TransferState
 from hearthline.lib import clock
 from hearthline.lib.ids import derived_id
 from hearthline.people.gates import for_roles
 from hearthline.people.models import Role, User
+from hearthline.quality.models import Review
 
 CALLS_A_PAGE = 30
 _READ = (
     "dialled_at", "talk_ms", "auto_outcome", "notes", "payable", "not_payable_reason", "earned_minor", "wrapped_up_at",
-    "campaign__name", "campaign__show_name", "campaign__currency", "contact__name", "disposition__title", "disposition__kind",
+    "campaign__name", "campaign__kind", "robot_call__score",
+    "campaign__show_name", "campaign__currency", "contact__name", "disposition__title", "disposition__kind",
     "assignment__hold", "operator_id",
 )  # fmt: skip
 
@@ -38,6 +41,9 @@ class Call:
     in_review_until: datetime | None
     available: bool  # its pay has left the review
     undecided: bool  # its pay was stopped while it was in review: somebody decides about it
+    score: int | None  # the latest that counts; None: nobody has scored it
+    robot: bool  # a golden contact, of which the operator has been told
+    practice: int | None  # what came of a call of practice, which has a page of its own
 
 
 @for_roles(Role.OPERATOR)
@@ -57,9 +63,12 @@ def _page(operator: User, before: str) -> tuple[list[Attempt], str]:
         found = found.filter(Q(dialled_at__lt=moment) | Q(dialled_at=moment, pk__lt=edge))
     complete = Recording.objects.filter(duration_ms__isnull=False).order_by("started_at")
     rows: list[Attempt] = [
-        *found.select_related("campaign", "contact", "disposition", "assignment")
+        *found.select_related("campaign", "contact", "disposition", "assignment", "robot_call")
         .only(*_READ)
-        .prefetch_related(Prefetch("recordings", complete, to_attr="heard"))
+        .prefetch_related(
+            Prefetch("recordings", complete, to_attr="heard"),
+            Prefetch("reviews", Review.objects.filter(replaced_by=None).order_by("at"), to_attr="scored"),
+        )
         .order_by("-dialled_at", "-pk")[: CALLS_A_PAGE + 1]
     ]
     older = ""
@@ -78,6 +87,7 @@ def _calls(operator: User, rows: list[Attempt]) -> list[Call]:
     for row in rows:
         transfer = transfers.get(holds[row.pk]) if row.pk in holds else None
         heard: list[Recording] = getattr(row, "heard", [])
+        scored: list[Review] = getattr(row, "scored", [])
         posted = transfer is not None and transfer.state == TransferState.POSTED and transfer.matures_at is None
         over = bool(posted and transfer and transfer.settled_at and transfer.settled_at <= left_review)
         calls.append(
@@ -89,9 +99,20 @@ def _calls(operator: User, rows: list[Attempt]) -> list[Call]:
                 in_review_until=transfer.matures_at if transfer else None,
                 available=over,
                 undecided=posted and not over,
+                score=scored[-1].total if scored else None,
+                practice=_practice_score(row),
+                robot=any(review.reviewer_id is None for review in scored),
             )
         )
     return calls
+
+
+def _practice_score(row: Attempt) -> int | None:
+    """Of training and tutorial; what a test call brought is told when a moderator has decided, on its own page."""
+    if row.campaign.kind not in (CampaignKind.TRAINING, CampaignKind.TUTORIAL):
+        return None
+    call = getattr(row, "robot_call", None)
+    return call.score if call is not None else None
 
 
 def _transfer_of(attempt: Attempt) -> uuid.UUID | None:

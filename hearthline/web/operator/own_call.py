@@ -11,14 +11,18 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
 
 from hearthline.calls.gates import attempt_for_operator
-from hearthline.calls.models import Recording
+from hearthline.calls.models import Attempt, Recording
+from hearthline.dialing.services import level_of
+from hearthline.lib import clock
 from hearthline.lib.errors import ExchangeError
 from hearthline.people.gates import for_roles
 from hearthline.people.models import Role, User
-from hearthline.quality import disputes, reviews
-from hearthline.quality.models import CallRating, Dispute, Report, Review
+from hearthline.quality import disputes, levels, reviews, standing
+from hearthline.quality.models import CallRating, Dispute, LevelChange, LevelState, Report, Review, RobotCall
 from hearthline.quality.models_moderation import ReportAction
+from hearthline.web.level_words import shown
 from hearthline.web.places import place_of
+from hearthline.web.practice_words import Reason, field_titles, reasons_of
 
 SHOWN = 30
 
@@ -29,7 +33,14 @@ def feedback(request: HttpRequest) -> HttpResponse:
     """What moderators and customers wrote to this operator, the latest first."""
     assert isinstance(request.user, User)
     own = {"attempt__operator": request.user}
+    now = clock.now()
     context = {
+        "quality": standing.quality_of(request.user, now),
+        "level": level_of(request.user),
+        "prospect": shown(levels.prospect_of(request.user, now)),
+        "changes": LevelChange.objects.filter(operator=request.user)
+        .exclude(state=LevelState.PROPOSED)
+        .order_by("-at")[:SHOWN],
         "reviews": Review.objects.filter(replaced_by=None, **own)
         .select_related("attempt__campaign")
         .order_by("-at")[:SHOWN],
@@ -68,10 +79,12 @@ def call(request: HttpRequest, id: uuid.UUID) -> HttpResponse:
                 request, _("Sent. A moderator who had no part in it decides, and you read the reasons here.")
             )
             return redirect("operator:call", attempt.pk)
+    found = reviews.valid_reviews(attempt)
     context = {
         "call": attempt,
         "recordings": list(Recording.objects.filter(attempt=attempt, duration_ms__isnull=False)),
-        "reviews": reviews.valid_reviews(attempt),
+        "reviews": found,
+        "robot_reasons": _reasons(attempt) if any(review.reviewer is None for review in found) else [],
         "rating": CallRating.objects.filter(attempt=attempt).first(),
         "disputes": list(Dispute.objects.filter(attempt=attempt).order_by("opened_at")),
         "appealable": disputes.appealable(attempt),
@@ -80,3 +93,9 @@ def call(request: HttpRequest, id: uuid.UUID) -> HttpResponse:
     }
     reviews.mark_seen(request.user, attempt)
     return render(request, "operator/call.html", context, status=refusal.status if refusal else 200)
+
+
+def _reasons(attempt: Attempt) -> list[Reason]:
+    """Of a golden contact's score, which the operator has been told of."""
+    call = RobotCall.objects.filter(pk=attempt.pk).first()
+    return reasons_of(call, field_titles(attempt)) if call is not None else []

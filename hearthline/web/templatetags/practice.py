@@ -23,7 +23,9 @@ def duration_from_zero(milliseconds: int) -> str:
 
 @register.simple_tag
 def way_to_test(operator: User) -> SafeString:
-    """A link to the test call where it is what opens campaigns to this operator; nothing where only good calls do."""
+    """A link to what opens campaigns to this operator: the test call, or what is missing to the next level."""
     if level_of(operator) == 0:
         return format_html('<a href="{}">{}</a>', reverse("operator:test"), _("To the test call"))
-    return SafeString("")
+    return format_html(
+        '<a href="{}#level">{}</a>', reverse("operator:feedback"), _("What is missing to the next level")
+    )
