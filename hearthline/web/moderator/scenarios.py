@@ -200,7 +200,7 @@ def _editor(
         "switches": _switches(entry.scenario) if entry is not None else (),
         "languages": [(code, language_name(code)) for code in reversed(LANGUAGES)],
         "recordings": sorted(library.recording_names()),
-        "acts": [(act.value, label) for act, label in ACTS.items() if label],
+        "acts": [(str(act), label) for act, label in ACTS.items() if label],
         **understood(slug or f"{more.get('language') or 'en'}/new", text),
         **more,
     }

@@ -76,7 +76,8 @@ document.addEventListener("exchange:event", (raw) => {
     show();
   }
   // measured anew from the recording: only where that call's feedback is still what is shown
-  const stale = event.payload["again"] === true && byId("guide-feedback").dataset["attempt"] !== event.payload["attempt"];
+  const stale =
+    event.payload["again"] === true && byId("guide-feedback").dataset["attempt"] !== event.payload["attempt"];
   if (event.name === "practice.scored" && guide.dataset["kind"] !== "test" && !stale)
     void showFeedback(String(event.payload["attempt"]), event.payload["score"]);
 });
