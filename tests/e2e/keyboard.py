@@ -70,13 +70,13 @@ def tab_to(page: Page, target: Locator) -> Locator:
     raise AssertionError(f"the keyboard does not reach {target}")
 
 
-def named(page: Page, role: Role, name: str, within: str = "") -> Locator:
+def named(page: Page, role: Role, name: str | re.Pattern[str], within: str = "") -> Locator:
     """What has this role and exactly this name; `within`: in the section that is called so."""
     place: Page | Locator = page.get_by_role("region", name=re.compile(within)) if within else page
     return place.get_by_role(role, name=name, exact=True).first
 
 
-def press(page: Page, name: str, within: str = "") -> None:
+def press(page: Page, name: str | re.Pattern[str], within: str = "") -> None:
     tab_to(page, named(page, "button", name, within))
     page.keyboard.press("Enter")
 

@@ -131,6 +131,16 @@ def test_keys_and_beeps_are_heard_and_are_no_speech() -> None:
     assert found.contact == []
 
 
+def test_the_faint_whine_of_electronics_is_neither_a_beep_nor_hides_who_speaks() -> None:
+    contact, operator = conversation(3).channels(line_noise=0.0)
+    whine = 13 * np.sin(2 * np.pi * 440 * np.arange(len(operator)) / 8000)
+    found = analyse([(contact, (operator + whine).astype(np.int16))])
+    clean = analyse([(contact, operator)])
+    assert found.operator_tones == []
+    assert "silent_operator" not in codes(found)
+    assert found.talk.operator_speech_ms == pytest.approx(clean.talk.operator_speech_ms, rel=0.1)
+
+
 def test_what_follows_a_hand_over_is_not_the_operators() -> None:
     call = conversation(4)
     whole = analysed(call)

@@ -13,6 +13,7 @@ from hearthline.quality.analysis.voice import Span
 PURE = 0.7  # the share of all energy that a tone has; a vowel's strongest harmonic has less
 STEADY_HZ = 14  # a tone keeps its frequency; a voice does not
 SHORTEST_TONE_MS = 180
+FAINTEST_TONE_DB = -55.0  # of full scale; what hums below is electronics: the noise from which speech stands out
 KEY_MS = 40  # ITU-T Q.24: a key is told from 40 ms on
 KEY_TOLERANCE = 0.025  # Q.24 asks for 1.8 %; half a bin of ours is added
 KEY_PAIR_PURE = 0.8
@@ -63,7 +64,7 @@ def tones_of(frames: Frames) -> list[Tone]:
 
 def _steady(frames: Frames) -> list[tuple[Span, int]]:
     """Stretches of one pure tone of steady frequency."""
-    pure = (frames.purity >= PURE) & ~frames.dead
+    pure = (frames.purity >= PURE) & (frames.level_db >= FAINTEST_TONE_DB) & ~frames.dead
     hz = frames.tone_hz
     goes_on = pure[1:] & pure[:-1] & (np.abs(np.diff(hz)) <= STEADY_HZ)
     edges = np.flatnonzero(np.diff(np.concatenate(([0], goes_on.astype(np.int8), [0]))))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from django.urls import reverse
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
@@ -32,6 +33,7 @@ TITLES: dict[Part, str | Promise] = {
     Part.TRAINING: _("Practise"),
     Part.TEST: _("The test call"),
 }
+PAGES = {Part.READY: "operator:ready", Part.TEST: "operator:test"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +42,12 @@ class Step:
     title: str | Promise
     done: bool
     next: bool
+
+    @property
+    def url(self) -> str:
+        """Where it is done, or where the button for it stands."""
+        page = PAGES.get(self.part)
+        return reverse(page) if page else f"{reverse('operator:choose')}#way-{self.part}"
 
 
 @dataclass(frozen=True, slots=True)
