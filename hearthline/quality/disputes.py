@@ -5,10 +5,12 @@ from __future__ import annotations
 from datetime import timedelta
 
 from django.db import IntegrityError, transaction
+from django.db.models import F
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
-from hearthline.calls.models import Attempt
+from hearthline.calls import corrections
+from hearthline.calls.models import Attempt, Shift
 from hearthline.calls.settlement import commission_of
 from hearthline.ledger import reversals
 from hearthline.ledger.models import Transfer
@@ -62,11 +64,12 @@ def appeal(
         raise NotAllowedError(_("Only the operator of a call can appeal."))
     if not words:
         raise InvalidInputError(_("Say in your own words what is wrong; a moderator will read it."))
-    if kind not in appealable(attempt):
-        raise ConflictError(_("There is nothing to appeal against here, or its time is over."))
-    review = Review.objects.filter(attempt=attempt, replaced_by=None).order_by("total").first()
     try:
         with transaction.atomic():
+            attempt = corrections.locked([attempt.pk])[0]  # no rejection is settled between the look and the appeal
+            if kind not in appealable(attempt):
+                raise ConflictError(_("There is nothing to appeal against here, or its time is over."))
+            review = Review.objects.filter(attempt=attempt, replaced_by=None).order_by("total").first()
             dispute = Dispute.objects.create(
                 kind=kind,
                 attempt=attempt,
@@ -107,7 +110,10 @@ def decide(
 def _follow(dispute: Dispute, upheld: bool, moderator: User) -> None:
     if dispute.kind == DisputeKind.REJECTION:
         rating = CallRating.objects.get(attempt=dispute.attempt_id)
-        ratings.settle(rating, upheld=not upheld, decided_by=moderator)
+        if not ratings.settle(rating, upheld=not upheld, decided_by=moderator):
+            raise ConflictError(
+                _("The customer's rejection was settled meanwhile; there is nothing to decide any more.")
+            )
     elif dispute.kind == DisputeKind.NOT_PAID and upheld:
         _pay_after_all(dispute)
     elif dispute.kind == DisputeKind.SCORE and upheld and dispute.review is not None:
@@ -117,13 +123,19 @@ def _follow(dispute: Dispute, upheld: bool, moderator: User) -> None:
 
 def _pay_after_all(dispute: Dispute) -> None:
     """By the exchange: the customer was told that this call is free, and so it stays."""
-    attempt = Attempt.objects.select_related("campaign", "assignment", "contact").get(pk=dispute.attempt_id)
-    pay = pay_of(attempt)
-    reference = f"dispute:{dispute.pk}"
+    attempt = corrections.locked([dispute.attempt_id])[0]
+    more = pay_of(attempt).minor - attempt.earned_minor  # its ringing may have been paid for
+    if more <= 0:
+        return
     reversals.compensate(
-        id=derived_id(dispute.pk, "pay"), operator=attempt.operator_id, amount=pay, reference=reference
+        id=derived_id(dispute.pk, "pay"),
+        operator=attempt.operator_id,
+        amount=Money(more, attempt.campaign.currency),
+        reference=f"attempt:{attempt.pk}",
     )
-    Attempt.objects.filter(pk=attempt.pk).update(earned_minor=pay.minor)
+    attempt.earned_minor += more
+    attempt.save(update_fields=["earned_minor"])
+    Shift.objects.filter(pk=attempt.shift_id).update(earned_minor=F("earned_minor") + more)
 
 
 def pay_of(attempt: Attempt) -> Money:

@@ -8,6 +8,7 @@ with one a moderator decides (`disputes.py`). Only conversations whose pay is st
 from __future__ import annotations
 
 import uuid
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 from django.conf import settings
@@ -23,7 +24,7 @@ from hearthline.lib.errors import ConflictError, InvalidInputError
 from hearthline.people import audit
 from hearthline.people.models import User
 from hearthline.quality.models import CallRating, Dispute
-from hearthline.quality.models_moderation import DisputeState, RatingReason
+from hearthline.quality.models_moderation import DisputeKind, DisputeState, RatingReason
 from hearthline.realtime.audiences import STAFF, organisation_audience, user_audience
 from hearthline.realtime.configured import bus
 
@@ -48,6 +49,9 @@ def rate(
     """Stars for an answered call, 1 to 5; a customer may change their mind. One or two stars need a reason."""
     _judge(attempt, stars, reason)
     with transaction.atomic():
+        corrections.locked([attempt.pk])
+        if CallRating.objects.filter(attempt=attempt, rejected_at__isnull=False).exists():
+            raise ConflictError(_("This call was rejected already."))  # the operator answers to what was written then
         rating, _created = CallRating.objects.update_or_create(
             attempt=attempt,
             defaults={
@@ -84,15 +88,16 @@ def reject(
         raise InvalidInputError(_("Say in your own words what went wrong; the operator will read it."))
     if at_ms is None and Recording.objects.filter(attempt=attempt, duration_ms__gt=0).exists():
         raise InvalidInputError(_("Say where in the recording it is heard: play it to that place, then reject."))
-    if not attempt.payable or attempt.assignment.hold is None:
-        raise ConflictError(_("You were not charged for this call; there is nothing to take back."))
     now = clock.now()
     with transaction.atomic():
-        rating = CallRating.objects.select_for_update().filter(attempt=attempt).first()
-        if rating is not None and rating.rejected_at is not None:
+        attempt = corrections.locked([attempt.pk])[0]
+        hold = attempt.assignment.hold
+        if not attempt.payable or not attempt.charged_minor or hold is None:
+            raise ConflictError(_("You were not charged for this call; there is nothing to take back."))
+        if CallRating.objects.filter(attempt=attempt, rejected_at__isnull=False).exists():
             raise ConflictError(_("This call was rejected already."))
         _bounded(attempt, now)
-        matures_at = reversals.stop_maturing(attempt.assignment.hold)
+        matures_at = reversals.stop_maturing(hold)
         stands_at = now + timedelta(hours=settings.HEARTHLINE.appeal_hours)
         rating, _created = CallRating.objects.update_or_create(
             attempt=attempt,
@@ -127,7 +132,7 @@ def left_today(organisation_id: uuid.UUID, now: datetime) -> int:
 def settle_unanswered(now: datetime) -> int:
     """Rejections against which nobody appealed in time: the money goes back. Safe to repeat, in several places at once."""
     due = CallRating.objects.filter(rejected_at__isnull=False, settled_at=None, stands_at__lte=now)
-    waiting = Dispute.objects.filter(state=DisputeState.OPEN, kind="rejection").values("attempt")
+    waiting = Dispute.objects.filter(state=DisputeState.OPEN, kind=DisputeKind.REJECTION).values("attempt")
     settled = 0
     for rating in due.exclude(attempt__in=waiting).order_by("stands_at")[:SETTLE_AT_ONCE]:
         settled += settle(rating, upheld=True)
@@ -135,15 +140,18 @@ def settle_unanswered(now: datetime) -> int:
 
 
 def settle(rating: CallRating, *, upheld: bool, decided_by: User | None = None) -> bool:
-    """End a rejection: the money goes back, or the pay goes on to mature. False: somebody else ended it before."""
+    """End a rejection: the money goes back, or the pay goes on to mature. False: somebody else ended it before, or, without
+    `decided_by`, the operator has appealed at the last moment."""
     now = clock.now()
     with transaction.atomic():
+        attempt = corrections.locked([rating.attempt_id])[0]
+        if decided_by is None and open_appeals(attempt):
+            return False
         open_ones = CallRating.objects.filter(pk=rating.pk, rejected_at__isnull=False, settled_at=None)
         if open_ones.update(settled_at=now, upheld=upheld) != 1:
             return False
-        attempt = Attempt.objects.select_related("assignment", "campaign").get(pk=rating.attempt_id)
         if upheld:
-            corrections.take_back(attempt, reason=corrections.REJECTED, stopped=True)
+            corrections.take_back([attempt], reason=corrections.REJECTED, stopped=True)
         else:
             assert attempt.assignment.hold is not None
             assert rating.matures_at is not None
@@ -151,6 +159,18 @@ def settle(rating: CallRating, *, upheld: bool, decided_by: User | None = None) 
         audit.record(audit.Tag.SYSTEM_REJECTION_SETTLED, decided_by, attempt.pk, {"upheld": upheld})
         _tell(attempt, "rejection.settled")
     return True
+
+
+def open_appeals(attempt: Attempt) -> bool:
+    """Whether a moderator has to decide on an appeal against the rejection of this call."""
+    appeals = Dispute.objects.filter(attempt=attempt, kind=DisputeKind.REJECTION, state=DisputeState.OPEN)
+    return appeals.exists()
+
+
+def contested(attempts: Iterable[Attempt]) -> set[uuid.UUID]:
+    """Those of these calls that a customer has rejected, and nobody has decided yet."""
+    open_ones = CallRating.objects.filter(attempt__in=list(attempts), rejected_at__isnull=False, settled_at=None)
+    return set(open_ones.values_list("pk", flat=True))
 
 
 def _judge(attempt: Attempt, stars: int, reason: str) -> None:

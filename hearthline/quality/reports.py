@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
@@ -16,14 +16,12 @@ from hearthline.calls import corrections
 from hearthline.calls.models import Attempt
 from hearthline.campaigns import services as campaigns
 from hearthline.campaigns.models import CampaignState, PauseReason
-from hearthline.ledger import reversals
 from hearthline.ledger.services import InsufficientFundsError
 from hearthline.lib import clock
-from hearthline.lib.errors import ConflictError, InvalidInputError
-from hearthline.lib.ids import derived_id
-from hearthline.lib.money import Money
+from hearthline.lib.errors import ConflictError, InvalidInputError, NotAllowedError
 from hearthline.people import audit
 from hearthline.people.models import User
+from hearthline.quality import ratings
 from hearthline.quality.models import Report
 from hearthline.quality.models_moderation import ReportAction, ReportKind
 from hearthline.realtime.audiences import STAFF
@@ -103,16 +101,37 @@ def actions_for(report: Report) -> list[ReportAction]:
     return actions
 
 
-def close(*, report: Report, moderator: User, action: str, answer: str, request: HttpRequest | None = None) -> Report:
-    """Do what the moderator decided, and close the report. Exactly one moderator does. Money: of all paid calls in the evidence.
+@dataclass(frozen=True, slots=True)
+class Closed:
+    """What came of closing a report. `moved` and `left` count the calls whose money was set right and those where nothing was to do."""
 
-    Raises InvalidInputError for an action that does not fit, ConflictError when it is closed already or pay has been paid out.
+    report: Report
+    moved: int = 0
+    left: int = 0
+
+
+def close(
+    *,
+    report: Report,
+    moderator: User,
+    action: str,
+    answer: str,
+    calls: Collection[uuid.UUID] | None = None,
+    request: HttpRequest | None = None,
+) -> Closed:
+    """Do what the moderator decided, and close the report. Exactly one moderator does. Money: of the paid calls in the evidence, or of
+    those among `calls`; all of it, or none.
+
+    Raises InvalidInputError for an action that does not fit, NotAllowedError for who has a part in it, ConflictError when it is closed
+    already, when nothing is left to give back, or when pay has been paid out.
     """
     answer = answer.strip()[:2000]
     if action not in actions_for(report):
         raise InvalidInputError(_("Choose what to do about it."))
     if action != ReportAction.DISMISS and not answer:
         raise InvalidInputError(_("Give your reasons; those whom it concerns will read them."))
+    if moderator.pk in (report.told_by_id, report.operator_id):
+        raise NotAllowedError(_("You have a part in this. Leave it to another moderator."))
     with transaction.atomic():
         changed = Report.objects.filter(pk=report.pk, closed_at=None).update(
             closed_at=clock.now(), closed_by=moderator, action=action, answer=answer
@@ -120,56 +139,59 @@ def close(*, report: Report, moderator: User, action: str, answer: str, request:
         if changed != 1:
             raise ConflictError(_("Another moderator has closed this already."))
         report.refresh_from_db()
-        _act(report, moderator, request)
-        audit.record(audit.Tag.WEB_REPORT_CLOSED, moderator, report.pk, {"action": action}, request)
+        closed = _act(report, moderator, calls, request)
+        details = {"action": action, "calls": closed.moved}
+        audit.record(audit.Tag.WEB_REPORT_CLOSED, moderator, report.pk, details, request)
         _told(report)
-    return report
+    return closed
 
 
-def _act(report: Report, moderator: User, request: HttpRequest | None) -> None:
+def _act(report: Report, moderator: User, calls: Collection[uuid.UUID] | None, request: HttpRequest | None) -> Closed:
     match report.action:
         case ReportAction.SUSPEND if report.operator is not None:
             User.objects.filter(pk=report.operator.pk).update(is_active=False)
             details = {"report": report.pk}
             audit.record(audit.Tag.WEB_OPERATOR_SUSPENDED, moderator, report.operator.pk, details, request)
-        case ReportAction.REVERSE:
-            for attempt in _paid_calls(report):
-                _reverse(attempt)
-        case ReportAction.REFUND:
-            for attempt in _paid_calls(report):
-                _refund(attempt)
+        case ReportAction.REVERSE | ReportAction.REFUND:
+            return _set_right(report, calls)
         case ReportAction.PAUSE_CAMPAIGN:
             campaign = report.campaign
             if campaign is not None and campaign.state == CampaignState.RUNNING:
                 campaigns.pause(campaign=campaign, actor=moderator, reason=PauseReason.BY_MODERATOR, request=request)
+    return Closed(report)
 
 
-def _paid_calls(report: Report) -> list[Attempt]:
-    ids = report.evidence.get("calls", [])[:MAX_CALLS]
-    paid = Attempt.objects.filter(pk__in=ids, payable=True, charged_minor__gt=0)
-    return list(paid.select_related("assignment", "campaign").order_by("pk"))
-
-
-def _reverse(attempt: Attempt) -> None:
-    rejected = getattr(attempt, "rating", None)
-    if rejected is not None and rejected.rejected_at is not None and rejected.settled_at is None:
-        return  # the customer's rejection is decided for itself
-    try:
-        corrections.take_back(attempt, reason=corrections.REVERSED, stopped=False)
-    except InsufficientFundsError:
+def _set_right(report: Report, calls: Collection[uuid.UUID] | None) -> Closed:
+    """The money of the calls in the evidence. A call that its customer has rejected is left to that decision."""
+    ids = {uuid.UUID(id) for id in report.evidence.get("calls", [])[:MAX_CALLS]}
+    chosen = corrections.locked(ids if calls is None else ids & set(calls))
+    if not chosen:
+        raise InvalidInputError(_("Choose the calls that it is about."))
+    rejected = ratings.contested(chosen)
+    free = [attempt for attempt in chosen if attempt.pk not in rejected]
+    if report.action == ReportAction.REFUND:
+        moved = corrections.give_back(free)
+    else:
+        try:
+            moved = corrections.take_back(free, reason=corrections.REVERSED)
+        except InsufficientFundsError:
+            raise ConflictError(
+                _(
+                    "The operator has been paid out meanwhile. Choose fewer calls, or refund the customer instead; the "
+                    "exchange bears it."
+                )
+            ) from None
+    if not moved and rejected:
         raise ConflictError(
-            _("The operator has been paid out meanwhile. Refund the customer instead; the exchange bears it.")
-        ) from None
-
-
-def _refund(attempt: Attempt) -> None:
-    amount = Money(attempt.charged_minor, attempt.campaign.currency)
-    reversals.refund(
-        id=derived_id(attempt.pk, "refund"),
-        organisation=attempt.campaign.organisation_id,
-        amount=amount,
-        reference=f"attempt:{attempt.pk}",
-    )
+            _("The customer has rejected this call; what becomes of the money is decided there. Choose something else.")
+        )
+    if not moved:
+        raise ConflictError(
+            _(
+                "The money for this was set right already, or nobody paid. There is nothing to move; choose something else."
+            )
+        )
+    return Closed(report, len(moved), len(chosen) - len(moved))
 
 
 def _open(report: Report) -> Report:
