@@ -37,6 +37,8 @@ class PauseReason(models.TextChoices):
     BY_OWNER = "by_owner", _("paused by you")
     INSUFFICIENT_FUNDS = "insufficient_funds", _("the balance is used up")
     BY_MODERATOR = "by_moderator", _("paused by a moderator")
+    WAITS_FOR_LOOK = "waits_for_look", _("changed: waits for a moderator")  # goes on by itself when it is approved
+    SENT_BACK = "sent_back", _("sent back by a moderator")
 
 
 class Consent(models.TextChoices):

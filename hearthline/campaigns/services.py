@@ -254,6 +254,14 @@ def pause(
     return fresh
 
 
+def leave_to_owner(*, campaign: Campaign) -> None:
+    """A paused campaign that may go on, and cannot yet: its owner starts it when what is missing is there."""
+    paused = Campaign.objects.filter(pk=campaign.pk, state=CampaignState.PAUSED)
+    if paused.update(pause_reason=PauseReason.BY_OWNER):
+        campaign.pause_reason = PauseReason.BY_OWNER
+        campaign_changed(campaign)
+
+
 def finish(*, campaign: Campaign, actor: User | None, request: HttpRequest | None = None) -> Campaign:
     """For good. Raises ConflictError for one that is finished."""
     with transaction.atomic():

@@ -43,7 +43,6 @@ __all__ = [
     "hold_conversation",
     "hold_own_conversation",
     "mature",
-    "pay_out",
     "post",
     "record_telephone_cost",
     "settle_conversation",
@@ -208,13 +207,6 @@ def give_bonus(*, organisation: uuid.UUID, amount: Money) -> Transfer | None:
     return once(
         new(id, debit, credit, amount, TransferCode.BONUS, f"organisation:{organisation}"), TransferState.POSTED
     )
-
-
-def pay_out(*, operator: uuid.UUID, amount: Money, id: uuid.UUID) -> Transfer:
-    """Money left the bank for an operator. Raises InsufficientFundsError for more than is out of review."""
-    debit = AccountKey(AccountKind.OPERATOR_AVAILABLE, operator, amount.currency)
-    credit = AccountKey(AccountKind.EXCHANGE_CASH, None, amount.currency)
-    return once(new(id, debit, credit, amount, TransferCode.PAYOUT, f"payout:{id}"), TransferState.POSTED)
 
 
 def correct(*, id: uuid.UUID, original: uuid.UUID, reference: str) -> Transfer:

@@ -19,12 +19,13 @@ from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
 from hearthline.campaigns import services as campaigns
+from hearthline.campaigns.announcements import campaign_changed
 from hearthline.campaigns.models import Campaign, CampaignKind, CampaignState, Contact, PauseReason
 from hearthline.campaigns.readiness import missing
 from hearthline.lib import clock
-from hearthline.lib.errors import ConflictError, InvalidInputError
-from hearthline.people import audit
-from hearthline.people.models import User
+from hearthline.lib.errors import ConflictError, InvalidInputError, NotAllowedError
+from hearthline.people import audit, letters
+from hearthline.people.models import MembershipLevel, User
 from hearthline.quality.models import CampaignCheck
 from hearthline.quality.models_moderation import CheckState
 
@@ -78,7 +79,8 @@ def digest_of(campaign: Campaign) -> str:
 def start(*, campaign: Campaign, actor: User, request: HttpRequest | None = None) -> Campaign:
     """`campaigns.services.start`, after the look that the exchange wants.
 
-    Raises WaitsForModeratorError, SentBackError with the moderator's words, and what `services.start` raises.
+    Raises WaitsForModeratorError, SentBackError with the moderator's words, and what `services.start` raises. A paused campaign that
+    waits goes on by itself when it is approved.
     """
     if found := missing(campaign):
         raise campaigns.NotReadyError(found)  # nobody looks at what is not finished
@@ -89,6 +91,10 @@ def start(*, campaign: Campaign, actor: User, request: HttpRequest | None = None
             % {"words": check.words}
         )
     if check.state == CheckState.WAITING:
+        paused = Campaign.objects.filter(pk=campaign.pk, state=CampaignState.PAUSED)
+        if paused.exclude(pause_reason=PauseReason.BY_MODERATOR).update(pause_reason=PauseReason.WAITS_FOR_LOOK):
+            campaign.refresh_from_db(fields=["pause_reason"])
+            campaign_changed(campaign)
         raise WaitsForModeratorError
     return campaigns.start(campaign=campaign, actor=actor, request=request)
 
@@ -106,32 +112,107 @@ def change(*, campaign: Campaign, actor: User, request: HttpRequest | None = Non
 
 
 def look_again(campaign: Campaign) -> None:
-    """A running campaign was changed: it goes on, and a moderator looks at it; with a finding that must wait it pauses."""
-    if campaign.state != CampaignState.RUNNING or check_of(campaign) is not None:
+    """A campaign was changed. What waited for a look at the text of before does not any more. One that runs goes on, and a moderator
+    looks at it; with a finding that must wait it pauses. One that has paused for a look goes on when the new text needs none."""
+    overtaken = CampaignCheck.objects.filter(campaign=campaign, decided_at=None).exclude(digest=digest_of(campaign))
+    overtaken.update(state=CheckState.OVERTAKEN, decided_at=clock.now())
+    waits = campaign.state == CampaignState.PAUSED and campaign.pause_reason == PauseReason.WAITS_FOR_LOOK
+    if campaign.state != CampaignState.RUNNING and not waits:
         return
-    if _ask(campaign).state == CheckState.WAITING:
-        campaigns.pause(campaign=campaign, actor=None, reason=PauseReason.BY_MODERATOR)
+    check = check_of(campaign)
+    if (
+        check is not None and check.state == CheckState.OVERTAKEN
+    ):  # the owner came back to a text that nobody had decided on
+        check.delete()
+        check = None
+    check = check or _ask(campaign)
+    if check.state == CheckState.WAITING and not waits:
+        campaigns.pause(campaign=campaign, actor=None, reason=PauseReason.WAITS_FOR_LOOK)
+    elif check.state == CheckState.REFUSED:
+        _stop(campaign, PauseReason.SENT_BACK)
+    elif waits and check.state in (CheckState.APPROVED, CheckState.RUNNING):
+        _go_on(campaign, None)
 
 
 def decide(
     *, check: CampaignCheck, moderator: User, approved: bool, words: str, request: HttpRequest | None = None
 ) -> CampaignCheck:
-    """Approve it, or send it back with words for the owner; a running one that is sent back is paused."""
+    """Approve it, or send it back with words for the owner, who gets a message either way.
+
+    A running campaign that is sent back is paused until its owner has changed it; one that has paused for this look goes on. Raises
+    ConflictError when it was decided, or changed, meanwhile.
+    """
     words = words.strip()[:2000]
     if not approved and not words:
         raise InvalidInputError(_("Say what must be changed; the owner reads it."))
+    if check.campaign.organisation.memberships.filter(user=moderator).exists():
+        raise NotAllowedError(_("You have a part in this. Leave it to another moderator."))
     state = CheckState.APPROVED if approved else CheckState.REFUSED
+    if digest_of(check.campaign) != check.digest:
+        look_again(check.campaign)  # changed by another way than `change`: not to be decided, and not to stay here
     with transaction.atomic():
+        campaign = (
+            Campaign.objects.select_for_update(of=("self",)).select_related("organisation").get(pk=check.campaign_id)
+        )
+        if check.state == CheckState.OVERTAKEN or digest_of(campaign) != check.digest:
+            raise ConflictError(
+                _("The owner has changed the campaign meanwhile. Take the next; the new text comes to the queue.")
+            )
         undecided = CampaignCheck.objects.filter(pk=check.pk, decided_at=None)
         if undecided.update(state=state, decided_at=clock.now(), decided_by=moderator, words=words) != 1:
             raise ConflictError(_("Another moderator has decided this already."))
         check.refresh_from_db()
-        campaign = check.campaign
-        if not approved and campaign.state == CampaignState.RUNNING:
-            campaigns.pause(campaign=campaign, actor=moderator, reason=PauseReason.BY_MODERATOR, request=request)
+        if approved:
+            _go_on(campaign, moderator, request)
+        else:
+            _stop(campaign, PauseReason.SENT_BACK, moderator, request)
         tag = audit.Tag.WEB_CAMPAIGN_APPROVED if approved else audit.Tag.WEB_CAMPAIGN_REFUSED
         audit.record(tag, moderator, campaign.pk, {"check": check.pk}, request)
+        campaign_changed(campaign)
+        _write_to_owners(campaign, check)
     return check
+
+
+def _go_on(campaign: Campaign, actor: User | None, request: HttpRequest | None = None) -> None:
+    """One that has paused for a look. Where something is missing meanwhile (money, contacts), it is its owner's to start."""
+    if campaign.state != CampaignState.PAUSED or campaign.pause_reason != PauseReason.WAITS_FOR_LOOK:
+        return
+    if missing(campaign):
+        campaigns.leave_to_owner(campaign=campaign)
+    else:
+        campaigns.start(campaign=campaign, actor=actor, request=request)
+
+
+def _stop(
+    campaign: Campaign, reason: PauseReason, actor: User | None = None, request: HttpRequest | None = None
+) -> None:
+    if campaign.state == CampaignState.RUNNING:
+        campaigns.pause(campaign=campaign, actor=actor, reason=reason, request=request)
+    else:
+        waiting = Campaign.objects.filter(pk=campaign.pk, pause_reason=PauseReason.WAITS_FOR_LOOK)
+        waiting.update(pause_reason=reason)
+
+
+def _write_to_owners(campaign: Campaign, check: CampaignCheck) -> None:
+    owners = User.objects.filter(
+        memberships__organisation=campaign.organisation, memberships__level=MembershipLevel.OWNER
+    )
+    name = {"name": campaign.name, "words": check.words}
+    campaign.refresh_from_db(fields=["state"])
+
+    def compose() -> letters.Letter:
+        if check.state == CheckState.REFUSED:
+            said = (
+                _("A moderator has sent the campaign “%(name)s” back: %(words)s Change it, then start it again.") % name
+            )
+        elif campaign.state == CampaignState.RUNNING:
+            said = _("A moderator has looked at the campaign “%(name)s”: it goes on. %(words)s") % name
+        else:
+            said = _("A moderator has looked at the campaign “%(name)s”: it may start. %(words)s") % name
+        subject = _("Your campaign “%(name)s”") % name
+        return letters.Letter(subject, said, letters.page("customer:campaign", campaign.pk))
+
+    letters.write(owners, compose)
 
 
 def findings(campaign: Campaign) -> list[dict[str, Any]]:

@@ -18,7 +18,7 @@ from hearthline.lib import clock
 from hearthline.lib.errors import ConflictError, InvalidInputError, NotAllowedError
 from hearthline.lib.ids import derived_id
 from hearthline.lib.money import Money
-from hearthline.people import audit
+from hearthline.people import audit, letters
 from hearthline.people.models import User
 from hearthline.quality import ratings
 from hearthline.quality.models import CallRating, Dispute, Review
@@ -104,7 +104,20 @@ def decide(
         details = {"kind": dispute.kind, "upheld": upheld}
         audit.record(audit.Tag.WEB_DISPUTE_DECIDED, moderator, dispute.attempt_id, details, request)
         _tell(dispute)
+        _write_to_operator(dispute)
     return dispute
+
+
+def _write_to_operator(dispute: Dispute) -> None:
+    def compose() -> letters.Letter:
+        if dispute.state == DisputeState.UPHELD:
+            said = _("A moderator has decided for you. Their reasons: %(answer)s")
+        else:
+            said = _("A moderator has decided that it stays as it is. Their reasons: %(answer)s")
+        link = letters.page("operator:call", dispute.attempt_id)
+        return letters.Letter(_("Your appeal is decided"), said % {"answer": dispute.answer}, link)
+
+    letters.write([dispute.operator], compose)
 
 
 def _follow(dispute: Dispute, upheld: bool, moderator: User) -> None:

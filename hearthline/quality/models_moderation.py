@@ -20,6 +20,7 @@ class CheckState(models.TextChoices):
     RUNNING = "running", _("to be looked at")  # it has started; a moderator looks at it in passing
     APPROVED = "approved", _("approved")
     REFUSED = "refused", _("sent back")
+    OVERTAKEN = "overtaken", _("changed meanwhile")  # nobody decides about a text that is gone
 
 
 class CampaignCheck(models.Model):

@@ -21,7 +21,7 @@ from hearthline.calls.models import Attempt, Recording
 from hearthline.ledger import reversals
 from hearthline.lib import clock
 from hearthline.lib.errors import ConflictError, InvalidInputError
-from hearthline.people import audit
+from hearthline.people import audit, letters
 from hearthline.people.models import User
 from hearthline.quality.models import CallRating, Dispute
 from hearthline.quality.models_moderation import DisputeKind, DisputeState, RatingReason
@@ -116,7 +116,23 @@ def reject(
         )
         audit.record(audit.Tag.WEB_CALL_REJECTED, by, attempt.pk, {"reason": reason}, request)
         _tell(attempt, "call.rejected")
+        _write_of_rejection(attempt, words)
     return rating
+
+
+def _write_of_rejection(attempt: Attempt, words: str) -> None:
+    """They have so many hours to appeal: it must not depend on their looking in."""
+    said = {"hours": settings.HEARTHLINE.appeal_hours, "words": words}
+
+    def compose() -> letters.Letter:
+        text = _(
+            "The customer wants the money for a call of yours back: %(words)s Without an appeal within %(hours)s hours it goes "
+            "back."
+        )
+        link = letters.page("operator:call", attempt.pk)
+        return letters.Letter(_("A customer has rejected a call of yours"), text % said, link)
+
+    letters.write([attempt.operator], compose)
 
 
 def left_today(organisation_id: uuid.UUID, now: datetime) -> int:

@@ -19,7 +19,7 @@ from hearthline.campaigns.models import CampaignState, PauseReason
 from hearthline.ledger.services import InsufficientFundsError
 from hearthline.lib import clock
 from hearthline.lib.errors import ConflictError, InvalidInputError, NotAllowedError
-from hearthline.people import audit
+from hearthline.people import audit, letters
 from hearthline.people.models import User
 from hearthline.quality import ratings
 from hearthline.quality.models import Report
@@ -143,7 +143,29 @@ def close(
         details = {"action": action, "calls": closed.moved}
         audit.record(audit.Tag.WEB_REPORT_CLOSED, moderator, report.pk, details, request)
         _told(report)
+        _write_to_operator(report, closed)
     return closed
+
+
+def _write_to_operator(report: Report, closed: Closed) -> None:
+    """What was decided about them, with the reasons."""
+    said = _SAID_TO_OPERATOR.get(ReportAction(report.action))
+    if report.operator is None or said is None:
+        return
+    words = {"answer": report.answer, "calls": closed.moved}
+
+    def compose() -> letters.Letter:
+        link = "" if report.action == ReportAction.SUSPEND else letters.page("operator:feedback")
+        return letters.Letter(_("A moderator writes to you"), str(said) % words, link)
+
+    letters.write([report.operator], compose)
+
+
+_SAID_TO_OPERATOR = {
+    ReportAction.COACH: "%(answer)s",
+    ReportAction.SUSPEND: _("Your account is suspended: you cannot sign in any more. The reasons: %(answer)s"),
+    ReportAction.REVERSE: _("The pay for %(calls)s of your calls was taken back. The reasons: %(answer)s"),
+}
 
 
 def _act(report: Report, moderator: User, calls: Collection[uuid.UUID] | None, request: HttpRequest | None) -> Closed:

@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy as _
 from hearthline.calls.models import Attempt
 from hearthline.lib import clock
 from hearthline.lib.errors import InvalidInputError, NotAllowedError
-from hearthline.people import audit
+from hearthline.people import audit, letters
 from hearthline.people.models import User
 from hearthline.quality.models import Review, ScorecardItem
 from hearthline.realtime.audiences import STAFF, user_audience
@@ -101,6 +101,16 @@ def score(
         audit.record(audit.Tag.WEB_CALL_REVIEWED, reviewer, attempt.pk, {"total": total, "fatal": fatal}, request)
         payload = {"attempt": str(attempt.pk), "review": str(new.pk), "total": total}
         bus().publish("call.reviewed", payload, audiences=(user_audience(attempt.operator_id), STAFF))
+        if reviewer is not None:
+            letters.write(
+                [attempt.operator],
+                lambda: letters.Letter(
+                    _("A call of yours was scored"),
+                    _("Scored %(total)s of 100. The reasons and the way to appeal stand beside the call.")
+                    % {"total": total},
+                    letters.page("operator:call", attempt.pk),
+                ),
+            )
     return new
 
 

@@ -235,6 +235,13 @@ class BalanceChanged(Payload):
     currency: str
 
 
+class PayoutDecided(Payload):
+    """An admin has approved, paid or refused what an operator asked for."""
+
+    payout: str
+    state: str  # `PayoutState`
+
+
 # --- the exchange -----------------------------------------------------------------------------------------------------
 
 
@@ -336,6 +343,7 @@ SCHEMAS: dict[str, type[Payload]] = {
     "import.progressed": FileProgress,
     "export.progressed": FileProgress,
     "balance.changed": BalanceChanged,
+    "payout.decided": PayoutDecided,
     "node.lost": NodeChanged,
     "node.back": NodeChanged,
     "node.measured": NodeChanged,

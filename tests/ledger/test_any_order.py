@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from hearthline.ledger import check, selectors, services
-from hearthline.ledger.models import AccountKind
+from hearthline.ledger.models import AccountKind, TransferCode
 from hearthline.ledger.services import InsufficientFundsError, TelephoneCost
 from hearthline.lib import clock
 from hearthline.lib.errors import ConflictError, NotFoundError
@@ -177,7 +177,14 @@ def _really(name: str, rest: list[object]) -> None:
         case "top_up", [uuid.UUID() as customer, int() as minor]:
             services.top_up(organisation=customer, amount=rub(minor), id=id)
         case "pay_out", [uuid.UUID() as operator, int() as minor]:
-            services.pay_out(operator=operator, amount=rub(minor), id=id)
+            services.transfer(
+                id=id,
+                debit=services.account_of(AccountKind.OPERATOR_AVAILABLE, operator, "RUB"),
+                credit=services.account_of(AccountKind.EXCHANGE_CASH, None, "RUB"),
+                amount=rub(minor),
+                code=TransferCode.PAYOUT,
+                reference="payout",
+            )
         case "hold", [uuid.UUID() as customer, uuid.UUID() as operator, int() as minor]:
             services.hold_conversation(
                 id=id, organisation=customer, operator=operator, price=rub(minor), reference="assignment:1"

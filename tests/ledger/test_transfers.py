@@ -11,7 +11,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from hearthline.ledger import check, selectors, services
-from hearthline.ledger.models import Account, AccountKey, AccountKind, Transfer
+from hearthline.ledger.models import Account, AccountKey, AccountKind, Transfer, TransferCode
 from hearthline.ledger.services import InsufficientFundsError, TelephoneCost
 from hearthline.lib import clock
 from hearthline.lib.errors import ConflictError, NotFoundError
@@ -30,6 +30,17 @@ def customer() -> uuid.UUID:
     owner = new_id()
     services.top_up(organisation=owner, amount=rub(1000), id=new_id())
     return owner
+
+
+def paid_out(operator: uuid.UUID, minor: int) -> None:
+    services.transfer(
+        id=new_id(),
+        debit=services.account_of(AccountKind.OPERATOR_AVAILABLE, operator, "RUB"),
+        credit=services.account_of(AccountKind.EXCHANGE_CASH, None, "RUB"),
+        amount=rub(minor),
+        code=TransferCode.PAYOUT,
+        reference="payout",
+    )
 
 
 def balance(kind: AccountKind, owner: uuid.UUID | None) -> tuple[int, int]:
@@ -122,7 +133,7 @@ def test_what_is_not_there_cannot_be_held_spent_or_paid_out(customer: uuid.UUID)
     with pytest.raises(InsufficientFundsError):
         held(customer, operator, 101)
     with pytest.raises(InsufficientFundsError):
-        services.pay_out(operator=operator, amount=rub(1), id=new_id())
+        paid_out(operator, 1)
     debit, credit = (services.account_of(AccountKind.CUSTOMER, o, "RUB") for o in (customer, new_id()))
     with pytest.raises(InsufficientFundsError):
         services.transfer(id=new_id(), debit=debit, credit=credit, amount=rub(101), code="correction", reference="x")
@@ -197,7 +208,7 @@ def test_pay_matures_when_the_review_is_over_and_can_then_be_paid_out(customer: 
 
     assert balance(AccountKind.OPERATOR_MATURING, operator) == (0, 0)
     assert balance(AccountKind.OPERATOR_AVAILABLE, operator) == (400, 400)
-    services.pay_out(operator=operator, amount=rub(400), id=new_id())
+    paid_out(operator, 400)
     assert balance(AccountKind.OPERATOR_AVAILABLE, operator) == (0, 0)
     assert check.prove().faults == []
 

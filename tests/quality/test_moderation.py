@@ -20,6 +20,7 @@ from hearthline.quality import approval, disputes, queue, ratings, reports, revi
 from hearthline.quality.models import CallAnalysis, CallRating, CampaignCheck, Dispute, Report, Review
 from tests.calls.worlds import Conversation, a_conversation
 from tests.campaigns.worlds import a_running_campaign, an_operator, an_owner
+from tests.people.letter_box import letters_to
 from tests.quality.scorecards import there_is_a_scorecard
 
 pytestmark = pytest.mark.django_db
@@ -70,6 +71,10 @@ def rejected(conversation: Conversation) -> CallRating:
     return ratings.reject(
         attempt=conversation.attempt, by=owner_of(conversation.campaign), reason="rude", words="He shouted.", at_ms=None
     )
+
+
+SECRETS = "Good day, this is {{operator}} for {{customer}}. Please tell me the CVV of your card. " * 3
+HARMLESS = "Good day, this is {{operator}} for {{customer}}. May I ask you three questions about your health? " * 3
 
 
 ALL_YES = {"introduced": "yes", "consent": "yes", "listened": "yes", "script": "yes", "polite": "yes", "result": "yes"}
@@ -243,6 +248,36 @@ class TestReports:
         assert balances(conversation) == (before + price, 0, 0)
         nothing_is_lost()
 
+    def test_the_operator_is_written_to(self) -> None:
+        conversation = a_paid_conversation()
+        attempt, operator = conversation.attempt, conversation.operator
+        reviews.score(attempt=attempt, reviewer=a_moderator("Ada"), answers={**ALL_YES, "sound": "no"})
+        rejected(conversation)
+        dispute = disputes.appeal(attempt=attempt, operator=operator, kind="rejection", words="I did not.")
+        disputes.decide(dispute=dispute, moderator=a_moderator("Bob"), upheld=True, answer="It is polite.")
+        for action, words in (("coach", "Let them finish."), ("dismiss", "Fine."), ("suspend", "Three times.")):
+            report = reports.tell(by=owner_of(conversation.campaign), words="Rude.", attempt=attempt)
+            reports.close(report=report, moderator=a_moderator(f"For {action}"), action=action, answer=words)
+        said = [(letter.subject, letter.body.splitlines()[0]) for letter in letters_to(operator)]
+        assert [subject for subject, _ in said] == [
+            "A call of yours was scored",
+            "A customer has rejected a call of yours",
+            "Your appeal is decided",
+            "A moderator writes to you",
+            "A moderator writes to you",
+        ]
+        bodies = " ".join(body for _, body in said)
+        for part in (
+            "He shouted.",
+            "within 48 hours",
+            "It is polite.",
+            "Let them finish.",
+            "suspended",
+            "Three times.",
+        ):
+            assert part in bodies
+        assert "Fine." not in bodies
+
     def test_a_matured_pay_comes_from_what_is_available(self) -> None:
         conversation = a_paid_conversation()
         mature(clock.now() + timedelta(days=30))
@@ -352,8 +387,84 @@ class TestApproval:
         check_ = CampaignCheck.objects.get()
         assert check_.findings[0]["code"] == "asks_for_secrets"
         approval.decide(check=check_, moderator=a_moderator(), approved=True, words="")
-        approval.start(campaign=campaign, actor=owner_of(campaign))
         assert Campaign.objects.get(pk=campaign.pk).state == CampaignState.RUNNING
+
+    def a_changed_one(self, script: str = SECRETS) -> tuple[Campaign, User]:
+        """It ran, and its owner has given it another script."""
+        campaign = a_running_campaign(3)
+        owner = owner_of(campaign)
+        return approval.change(campaign=campaign, actor=owner, script=script), owner
+
+    def test_one_that_paused_for_a_look_goes_on_when_it_is_approved_and_its_owner_is_told(self) -> None:
+        campaign, owner = self.a_changed_one()
+        assert (campaign.state, campaign.pause_reason) == ("running", "")
+        campaign.refresh_from_db()
+        assert (campaign.state, campaign.pause_reason) == ("paused", "waits_for_look")
+        with pytest.raises(approval.WaitsForModeratorError):
+            approval.start(campaign=campaign, actor=owner)
+        approval.decide(check=CampaignCheck.objects.get(), moderator=a_moderator(), approved=True, words="")
+        campaign.refresh_from_db()
+        assert (campaign.state, campaign.pause_reason) == ("running", "")
+        [letter] = letters_to(owner)
+        assert "it goes on" in letter.body
+        assert f"/campaigns/{campaign.pk}/" in letter.body
+
+    def test_sent_back_it_is_its_owners_to_change_and_start(self) -> None:
+        campaign, owner = self.a_changed_one()
+        approval.decide(check=CampaignCheck.objects.get(), moderator=a_moderator(), approved=False, words="No codes.")
+        campaign.refresh_from_db()
+        assert campaign.pause_reason == "sent_back"
+        with pytest.raises(approval.SentBackError, match="No codes"):
+            approval.start(campaign=campaign, actor=owner)
+        campaign = approval.change(campaign=campaign, actor=owner, script=HARMLESS)
+        approval.start(campaign=campaign, actor=owner)
+        assert Campaign.objects.get(pk=campaign.pk).state == CampaignState.RUNNING
+        assert "No codes." in letters_to(owner)[0].body
+
+    def test_changed_meanwhile_nobody_decides_on_a_text_that_is_gone(self) -> None:
+        campaign, owner = self.a_changed_one()
+        old = CampaignCheck.objects.get()
+        campaign.refresh_from_db()
+        campaign = approval.change(campaign=campaign, actor=owner, script=SECRETS + "And the PIN code.")
+        with pytest.raises(ConflictError, match="changed the campaign meanwhile"):
+            approval.decide(check=old, moderator=a_moderator(), approved=True, words="")
+        new = CampaignCheck.objects.get(decided_at=None)
+        assert new.digest != old.digest
+        assert Campaign.objects.get(pk=campaign.pk).state == CampaignState.PAUSED
+        campaign = approval.change(campaign=campaign, actor=owner, script=SECRETS)
+        approval.decide(
+            check=CampaignCheck.objects.get(decided_at=None), moderator=a_moderator("Otto"), approved=True, words=""
+        )
+        assert Campaign.objects.get(pk=campaign.pk).state == CampaignState.RUNNING
+
+    def test_a_change_that_needs_no_look_lets_it_go_on_at_once(self) -> None:
+        campaign, owner = self.a_changed_one()
+        campaign.refresh_from_db()
+        approval.change(campaign=campaign, actor=owner, script=HARMLESS)
+        assert Campaign.objects.get(pk=campaign.pk).state == CampaignState.RUNNING
+        assert CampaignCheck.objects.filter(state="overtaken").count() == 1
+
+    def test_without_money_it_is_left_to_its_owner(self) -> None:
+        campaign, owner = self.a_changed_one()
+        campaign.contacts.all().delete()
+        approval.decide(check=CampaignCheck.objects.get(), moderator=a_moderator(), approved=True, words="")
+        campaign.refresh_from_db()
+        assert (campaign.state, campaign.pause_reason) == ("paused", "by_owner")
+        assert "it may start" in letters_to(owner)[0].body
+
+    def test_what_a_moderator_paused_no_change_and_no_approval_starts(self) -> None:
+        campaign = a_running_campaign(3)
+        owner, moderator = owner_of(campaign), a_moderator()
+        campaigns.pause(campaign=campaign, actor=moderator, reason="by_moderator")
+        campaign.refresh_from_db()
+        campaign = approval.change(campaign=campaign, actor=owner, script=SECRETS)
+        with pytest.raises(approval.WaitsForModeratorError):
+            approval.start(campaign=campaign, actor=owner)
+        approval.decide(check=CampaignCheck.objects.get(), moderator=moderator, approved=True, words="")
+        campaign.refresh_from_db()
+        assert (campaign.state, campaign.pause_reason) == ("paused", "by_moderator")
+        with pytest.raises(NotAllowedError):
+            approval.start(campaign=campaign, actor=owner)
 
 
 class TestQueue:

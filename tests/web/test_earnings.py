@@ -28,6 +28,7 @@ from hearthline.lib.money import Money
 from hearthline.people.models import AuditEntry, Role, User
 from tests.campaigns.worlds import an_operator
 from tests.people.conftest import a_person
+from tests.people.letter_box import letters_to
 from tests.web.world import World, called
 
 AsPerson = Callable[[User], Client]
@@ -81,6 +82,8 @@ class TestPayouts:
         admin.post(reverse("staff:paid_payout", args=[asked.pk]), {"payment": "A-17"})
         assert Payout.objects.get().state == PayoutState.PAID
         assert "A-17" in page(operator, "operator:earnings")
+        [letter] = letters_to(earned.operator)
+        assert (letter.subject, "A-17" in letter.body) == ("Your payout is on its way", True)
         tags = set(AuditEntry.objects.values_list("tag", flat=True))
         assert {"web:payout_details:changed", "web:payout:requested", "web:payout:approved", "web:payout:made"} <= tags
         assert not any("1234" in json.dumps(entry.details) for entry in AuditEntry.objects.all())
@@ -96,6 +99,7 @@ class TestPayouts:
         assert Payout.objects.get().state == PayoutState.REQUESTED
         admin.post(reverse("staff:refuse_payout", args=[asked.pk]), {"reason": "The bank does not know this card."})
         assert "The bank does not know this card." in page(operator, "operator:earnings")
+        assert "The bank does not know this card." in letters_to(earned.operator)[0].body
         assert available(earned) == 200_000
 
     def test_too_much_or_too_little_is_said_beside_the_field(self, earned: World, operator: Client) -> None:

@@ -25,6 +25,7 @@ from hearthline.web.places import place_of
 from hearthline.web.practice_words import Reason, field_titles, reasons_of
 
 SHOWN = 30
+TOLD = (ReportAction.COACH, ReportAction.REVERSE)  # what was decided about them, with the reasons
 
 
 @for_roles(Role.OPERATOR)
@@ -44,9 +45,7 @@ def feedback(request: HttpRequest) -> HttpResponse:
         "reviews": Review.objects.filter(replaced_by=None, **own)
         .select_related("attempt__campaign")
         .order_by("-at")[:SHOWN],
-        "coached": Report.objects.filter(operator=request.user, action=ReportAction.COACH).order_by("-closed_at")[
-            :SHOWN
-        ],
+        "coached": Report.objects.filter(operator=request.user, action__in=TOLD).order_by("-closed_at")[:SHOWN],
         "ratings": CallRating.objects.filter(**own).select_related("attempt__campaign").order_by("-at")[:SHOWN],
         "disputes": Dispute.objects.filter(operator=request.user)
         .select_related("attempt__campaign")

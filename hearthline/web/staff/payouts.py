@@ -10,16 +10,20 @@ from django.contrib import messages
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
 from hearthline.ledger import payouts as requests
-from hearthline.ledger.models import Payout
+from hearthline.ledger.models import Payout, PayoutState
 from hearthline.lib.errors import ExchangeError
-from hearthline.people import audit
+from hearthline.lib.money import Money
+from hearthline.people import audit, letters
 from hearthline.people.gates import for_roles, with_second_factor
 from hearthline.people.models import Role, User
+from hearthline.realtime.audiences import user_audience
+from hearthline.realtime.configured import bus
 
 SHOWN = 50
 DECIDED_SHOWN = 30
@@ -91,8 +95,30 @@ def _decided(
         with transaction.atomic():
             payout = decide(request.user.pk)
             audit.record(tag, request.user, id, {"amount_minor": payout.amount_minor}, request)
+            _tell(payout)
     except ExchangeError as refusal:
         messages.error(request, str(refusal.sentence))
     else:
         messages.success(request, said)
     return redirect("staff:payouts")
+
+
+def _tell(payout: Payout) -> None:
+    """The operator's open pages, and a letter when it is paid or refused."""
+    told = {"payout": str(payout.pk), "state": str(payout.state)}
+    bus().publish("payout.decided", told, audiences=(user_audience(payout.operator),))
+    if payout.state not in (PayoutState.PAID, PayoutState.REFUSED):
+        return
+
+    def compose() -> letters.Letter:
+        amount = Money(payout.amount_minor, payout.currency).format(get_language() or "en")
+        words = {"amount": amount, "reason": payout.reason, "payment": payout.payment}
+        if payout.state == PayoutState.REFUSED:
+            subject = _("Your payout was refused")
+            said = _("%(amount)s are yours to ask for again. The reason: %(reason)s")
+        else:
+            subject = _("Your payout is on its way")
+            said = _("%(amount)s have been paid. %(payment)s")
+        return letters.Letter(subject, said % words, letters.page("operator:earnings"))
+
+    letters.write(User.objects.filter(pk=payout.operator), compose)
