@@ -29,7 +29,7 @@ class KeysForm(forms.Form):
         self.fields["on"].initial = user.shortcuts.get("off") is not True
         if user.role in (Role.MODERATOR, Role.ADMIN):
             for action, code in chosen_keys(user).items():
-                self.fields[action] = forms.ChoiceField(label=KEY_TITLES[action], choices=LETTERS, initial=code)
+                self.fields[action] = forms.ChoiceField(label=str(KEY_TITLES[action]), choices=LETTERS, initial=code)
 
     def letters(self) -> list[forms.BoundField]:
         return [self[name] for name in self.fields if name != "on"]

@@ -71,12 +71,13 @@ def _own(operator: User, device: str) -> dict[str, Any]:
     known = User.objects.filter(pk=operator.pk).annotate(
         open_shift=FilteredRelation("shifts", condition=Q(shifts__ended_at=None))
     )
-    return known.values(
+    row = known.values(
         shift=F("open_shift__pk"),
         at=F("open_shift__campaign__name"),
         promised=promises.columns("pk")["promised"],
         **readiness.columns("pk", device),
     ).get()
+    return dict(row)
 
 
 @for_roles(Role.OPERATOR)

@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('quality', '0004_readiness'),
+        ('quality', '0007_returned'),
     ]
 
     operations = [
