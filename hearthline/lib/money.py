@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 from decimal import ROUND_HALF_EVEN, Decimal
 
@@ -65,22 +66,24 @@ class Money:
     def format(self, locale: str = "en") -> str:
         """For a person: '214.00 ₽', '$12.50' by the locale's rules (CLDR); a currency that the locale knows only by its code
         is written by its own sign, after the amount."""
-        return self._written(self.as_decimal(), minor_digits(self.currency), locale)
+        return _written(self.as_decimal(), self.currency, minor_digits(self.currency), locale.replace("-", "_"))
 
     def format_about(self, locale: str = "en") -> str:
         """For a person, of an amount that is an estimate: from 20 on without the minor part ('185 ₽')."""
-        whole = abs(self.as_decimal()) >= 20
-        return self._written(self.as_decimal(), 0 if whole else minor_digits(self.currency), locale)
-
-    def _written(self, amount: Decimal, digits: int, locale: str) -> str:
-        name = locale.replace("-", "_")
-        fraction = "." + "0" * digits if digits else ""
-        sign = _OWN_SIGNS.get(self.currency)
-        if sign and get_currency_symbol(self.currency, locale=name) == self.currency:
-            return f"{format_decimal(amount, format='#,##0' + fraction, locale=name)}\N{NO-BREAK SPACE}{sign}"
-        pattern = Locale.parse(name).currency_formats["standard"].pattern.replace(".00", fraction)
-        return format_currency(amount, self.currency, format=pattern, locale=name, currency_digits=False)
+        amount = self.as_decimal()
+        digits = 0 if abs(amount) >= 20 else minor_digits(self.currency)
+        return _written(amount, self.currency, digits, locale.replace("-", "_"))
 
     def _same_currency(self, other: Money) -> None:
         if self.currency != other.currency:
             raise ValueError(f"cannot combine {self.currency} with {other.currency}")
+
+
+@functools.lru_cache(maxsize=2000)  # a page says the same few amounts over and over
+def _written(amount: Decimal, currency: str, digits: int, locale: str) -> str:
+    fraction = "." + "0" * digits if digits else ""
+    sign = _OWN_SIGNS.get(currency)
+    if sign and get_currency_symbol(currency, locale=locale) == currency:
+        return f"{format_decimal(amount, format='#,##0' + fraction, locale=locale)}\N{NO-BREAK SPACE}{sign}"
+    pattern = Locale.parse(locale).currency_formats["standard"].pattern.replace(".00", fraction)
+    return format_currency(amount, currency, format=pattern, locale=locale, currency_digits=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from dataclasses import dataclass
 
@@ -78,6 +79,7 @@ def is_ordinary(e164: str) -> bool:
     return phonenumbers.is_valid_number(number) and phonenumbers.number_type(number) in ORDINARY_TYPES
 
 
+@functools.lru_cache(maxsize=2000)  # a table of results is drawn anew after each call
 def masked(e164: str) -> str:
     """'+7 9•• •••-••-01': the country code, the first digit and the last two; the rest are dots."""
     try:

@@ -23,7 +23,7 @@ from typing import Any
 from tests.migrated import data_folder
 
 ROOT = Path(__file__).resolve().parents[2]
-START_S = 90
+START_S = 120
 
 CHARACTERS = {"agrees": 1, "busy": 2, "long_talker": 3, "hangs_up_early": 4}
 

@@ -22,7 +22,7 @@ from tests.clerk import Clerk
 from tests.migrated import data_folder
 
 ROOT = Path(__file__).resolve().parents[2]
-START_S = 60.0
+START_S = 120.0
 T = TypeVar("T")
 
 

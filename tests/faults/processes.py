@@ -39,7 +39,7 @@ SETTINGS = {
 }  # fmt: skip
 SILENT_S, LOST_S = 4.0, 9.0
 OPERATORS = 40
-START_S = 60.0  # of processes, on a machine that has much else to do; no bound of the exchange
+START_S = 120.0  # of processes, on a machine that has much else to do; no bound of the exchange
 LEFT_ALONE_S = 4 + 8 + 3  # of a contact whose operator has gone: the grace time, a chime, the switch's own time
 SEED = 2  # of the robots' habits
 

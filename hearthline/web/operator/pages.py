@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from django.conf import settings
@@ -65,7 +66,7 @@ def choose(request: HttpRequest) -> HttpResponse:
     return render(request, "operator/choose.html", context)
 
 
-def _own(operator: User, device: str) -> dict[str, Any]:
+def _own(operator: User, device: str) -> Mapping[str, Any]:
     """What the page of choice says of the operator, in one query: the open `shift` and the name of its campaign (`at`), how many
     callbacks are `promised`, and the columns of `readiness`."""
     known = User.objects.filter(pk=operator.pk).annotate(
