@@ -121,7 +121,7 @@ _CHARACTERS = characters()
 async def _meaning(contact: str) -> Character:
     """A robot understands no speech: what the other robot means is looked up."""
     row = await Contact.objects.only("phone").aget(pk=contact)
-    return _CHARACTERS[row.phone]
+    return _CHARACTERS.get(row.phone, Character.REFUSES)  # a golden contact or a decoy: it has a scenario of its own
 
 
 def _teller(shift: Shift) -> Callable[[str], Awaitable[None]]:

@@ -9,6 +9,8 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
+DAYS_FROM_H = 48
+
 _CONFIDENCE: Mapping[str, str | Promise] = {
     "weak": gettext_lazy("Weak evidence."),
     "fair": gettext_lazy("Some evidence."),
@@ -34,15 +36,26 @@ _REASONS: Mapping[str, str | Promise] = {
 
 
 def decoy_sentence(figures: Mapping[str, Any]) -> str:
-    reasons = [str(_REASONS[code]) for code in str(figures.get("reasons", "")).split(",") if code in _REASONS]
-    calls, hours = int(figures.get("calls", 0)), int(figures.get("hours", 0))
+    codes = str(figures.get("reasons", "")).split(",")
+    reasons = [str(_REASONS[code]) for code in codes if code in _REASONS]
+    calls = int(figures.get("calls", 0))
     came = ngettext("%(n)d call from outside.", "%(n)d calls from outside.", calls) % {"n": calls}
+    after = [] if "not_shown" in codes else [_after(int(figures.get("hours", 0)))]
+    return " ".join([str(_CONFIDENCE.get(str(figures.get("confidence")), "")), came, *reasons, *after])
+
+
+def _after(hours: int) -> str:
     if hours < 1:
-        after = _("The first came within an hour after the operator was shown the number.")
-    else:
-        after = ngettext(
+        return _("The first came within an hour after the operator was shown the number.")
+    if hours < DAYS_FROM_H:
+        return ngettext(
             "The first came %(n)d hour after the operator was shown the number.",
             "The first came %(n)d hours after the operator was shown the number.",
             hours,
         ) % {"n": hours}
-    return " ".join([str(_CONFIDENCE.get(str(figures.get("confidence")), "")), came, *reasons, after])
+    days = hours // 24
+    return ngettext(
+        "The first came %(n)d day after the operator was shown the number.",
+        "The first came %(n)d days after the operator was shown the number.",
+        days,
+    ) % {"n": days}
