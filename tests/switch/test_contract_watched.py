@@ -14,6 +14,7 @@ from hearthline.switch.embedded.engine import EmbeddedSwitch
 from hearthline.switch.embedded.sip.message import Headers, Request
 from hearthline.switch.freeswitch.engine import FreeswitchSwitch
 from hearthline.switch.port import WATCHED_BOUND, NumberCalled, Switch, SwitchError, SwitchErrorCode, WatchedNumber
+from hearthline.switch.watched import MOST_RINGING
 from tests.sip.scripted import ScriptedPeer, description
 from tests.switch.town import Town
 
@@ -76,6 +77,20 @@ async def test_it_rings_is_not_answered_and_is_told(town: Town, caller: Scripted
     told = await town.told.wait(NumberCalled)
     assert (told.number, told.trunk, told.caller) == (NUMBER, "itsp", "+79160000001")
     assert 0 < told.rang_ms < 5000
+
+
+async def test_so_many_ring_at_once_and_one_more_hears_busy(town: Town, caller: ScriptedPeer) -> None:
+    await town.switch.watch_numbers([watched("127.0.0.1")])
+    ringing = []
+    for n in range(MOST_RINGING):
+        ringing.append(call(caller, NUMBER, caller=f"+791600001{n:02}"))
+        await caller.response(180)
+    call(caller, NUMBER, caller="+79160000999")
+    assert (await caller.response()).status == 486
+    assert (await town.told.wait(NumberCalled)).rang_ms == 0
+    for request in ringing:
+        give_up(caller, request)
+    await town.told.wait(NumberCalled, count=MOST_RINGING + 1)
 
 
 async def test_others_are_refused_as_before(town: Town, caller: ScriptedPeer) -> None:
