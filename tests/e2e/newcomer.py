@@ -270,7 +270,7 @@ def ask_for_payout(operator: Person, amount: str) -> None:
 
     def free() -> bool:
         page.reload()
-        return page.get_by_role("definition").first.inner_text() == f"₽{amount}"
+        return amount in page.get_by_role("definition").first.inner_text()
 
     wait_for(free, "the pay to mature", timeout_s=90, every_s=1)
     accessible(page)
@@ -286,7 +286,7 @@ def fetch_statement(operator: Person, path: Path) -> Path:
     """The payout's state is read, then the statement of this month is saved as `path`."""
     page = operator.page
     follow(page, "Earnings")
-    expect(page.get_by_role("region", name="Payouts")).to_contain_text("INV-7")
+    expect(page.get_by_role("region", name="Payouts", exact=True)).to_contain_text("INV-7")
     operator.look("paid")
     with page.expect_download() as download:
         press(page, "Download (XLSX)")

@@ -90,7 +90,7 @@ def score(moderator: Person, campaign: str) -> None:
     _wait_for(page, "the analysis", "First word of the operator")
     accessible(page)
     moderator.look("call")
-    questions = page.get_by_role("group")
+    questions = page.get_by_role("group").filter(has=page.get_by_role("radio", name="partly"))
     for question in questions.all():
         question.get_by_label("yes", exact=True).check()
     questions.first.get_by_label("partly", exact=True).check()
