@@ -10,6 +10,7 @@ from django.contrib import messages
 from django.db.models import Prefetch
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.utils.formats import number_format
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods, require_POST
@@ -111,10 +112,11 @@ def facts_of(call: Attempt) -> list[tuple[str, str]]:
         facts.append((_("Cause (Q.850)"), str(call.cause)))
     for name, key in ((_("Contact heard"), "voice_in_ms"), (_("Operator heard"), "voice_out_ms")):
         if key in stats:
-            facts.append((name, f"{stats[key] / 1000:.1f} s"))
+            facts.append((name, _("%(seconds)s s") % {"seconds": number_format(stats[key] / 1000, 1)}))
     for name, key in ((_("Loss"), "loss_percent"), (_("Jitter"), "jitter_ms")):
         if stats.get(key) is not None:
-            facts.append((name, f"{stats[key]:.1f}{' %' if key == 'loss_percent' else ' ms'}"))
+            value = number_format(stats[key], 1)
+            facts.append((name, f"{value} %" if key == "loss_percent" else str(_("{value} ms")).format(value=value)))
     check = readiness.check_of(call)
     if check is not None:
         facts.append((_("Line check before the shift"), in_one_line(check)))

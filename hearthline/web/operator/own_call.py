@@ -19,7 +19,7 @@ from hearthline.people.gates import for_roles
 from hearthline.people.models import Role, User
 from hearthline.quality import disputes, levels, reviews, standing
 from hearthline.quality.models import CallRating, Dispute, LevelChange, LevelState, Report, Review, RobotCall
-from hearthline.quality.models_moderation import ReportAction
+from hearthline.quality.models_moderation import DisputeKind, ReportAction
 from hearthline.web.level_words import shown
 from hearthline.web.places import place_of
 from hearthline.web.practice_words import Reason, field_titles, reasons_of
@@ -50,6 +50,7 @@ def feedback(request: HttpRequest) -> HttpResponse:
         "disputes": Dispute.objects.filter(operator=request.user)
         .select_related("attempt__campaign")
         .order_by("-opened_at")[:SHOWN],
+        "appealed": set(Dispute.objects.filter(operator=request.user).values_list("attempt_id", flat=True)),
     }
     return render(request, "operator/feedback.html", context)
 
@@ -79,13 +80,15 @@ def call(request: HttpRequest, id: uuid.UUID) -> HttpResponse:
             )
             return redirect("operator:call", attempt.pk)
     found = reviews.valid_reviews(attempt)
+    appeals = list(Dispute.objects.filter(attempt=attempt).order_by("opened_at"))
     context = {
         "call": attempt,
         "recordings": list(Recording.objects.filter(attempt=attempt, duration_ms__isnull=False)),
         "reviews": found,
         "robot_reasons": _reasons(attempt) if any(review.reviewer is None for review in found) else [],
         "rating": CallRating.objects.filter(attempt=attempt).first(),
-        "disputes": list(Dispute.objects.filter(attempt=attempt).order_by("opened_at")),
+        "disputes": appeals,
+        "rejection_appealed": any(appeal.kind == DisputeKind.REJECTION for appeal in appeals),
         "appealable": disputes.appealable(attempt),
         "refused": str(refusal.sentence) if refusal else "",
         "given": request.POST,
