@@ -63,6 +63,24 @@ def test_every_setting_is_one() -> None:
     assert {name.lower() for name in written} <= set(Configuration.model_fields)
 
 
+def test_each_node_has_robots_where_web_and_call_control_look_for_them() -> None:
+    tasks = yaml.safe_load((ANSIBLE / "roles/node/tasks/main.yml").read_text())
+    by_name = {task["name"]: task for task in tasks}
+    assert (
+        "hearthline-robots.service"
+        in by_name["Name the units of a node"]["ansible.builtin.set_fact"]["hearthline_node_units"]
+    )
+    for name in ("Install the units", "Start them now and with the host"):
+        assert "hearthline_node_units" in by_name[name]["loop"]
+    handlers = {task["name"] for task in yaml.safe_load((ANSIBLE / "roles/node/handlers/main.yml").read_text())}
+    assert "Restart the robots" in handlers & set(by_name["Install the units"]["notify"])
+    assert by_name["Look whether the robots run with what is here now"]["vars"]["hearthline_restart"] in handlers
+    port = yaml.safe_load((ANSIBLE / "roles/settings/defaults/main.yml").read_text())["hearthline_robots_port"]
+    assert 1024 < port < 30_000  # below the ports of calls
+    settings = (ANSIBLE / "roles/code/templates/hearthline.env.j2").read_text()
+    assert "HEARTHLINE_ROBOTS_PORT='{{ hearthline_robots_port }}'" in settings  # of every host: web asks for it, too
+
+
 @pytest.mark.parametrize("name", ["one", "dozen"])
 def test_every_group_has_a_host(name: str) -> None:
     inventory: dict[str, Any] = yaml.safe_load((ANSIBLE / "inventories" / f"{name}.yml").read_text())["all"]

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 import yaml
 
+from hearthline.cli import main
 from hearthline.configuration import Configuration
 from hearthline.switch.freeswitch.rendering import arguments
 from tests.e2e.exchange import ROOT, free_port, wait_for
@@ -65,9 +66,23 @@ def test_no_secret_stands_in_the_file_and_little_is_open(project: dict[str, Any]
 
 def test_every_setting_is_one(project: dict[str, Any]) -> None:
     known = set(Configuration.model_fields)
-    for service in ("web", "callcontrol", "worker"):
+    for service in ("web", "callcontrol", "worker", "robots"):
         environment = project["services"][service]["environment"]
         assert {name.removeprefix("HEARTHLINE_").lower() for name in environment} <= known
+
+
+def test_the_robots_run_and_are_found_by_those_who_ask_for_them(project: dict[str, Any]) -> None:
+    services = project["services"]
+    assert services["robots"]["command"][0] in main.commands
+    assert services["robots"]["network_mode"] == "host"  # their port is on the loopback that call control sees
+    ports = {services[name]["environment"]["HEARTHLINE_ROBOTS_PORT"] for name in ("web", "callcontrol", "robots")}
+    assert len(ports) == 1
+    (port,) = ports
+    default = re.fullmatch(r"\$\{HEARTHLINE_ROBOTS_PORT:-(\d+)\}", port)
+    assert default
+    assert f"HEARTHLINE_ROBOTS_PORT={default[1]}" in (DEPLOY / "env.example").read_text()
+    assert "profiles" not in services["robots"]
+    assert "ports" not in services["robots"]
 
 
 def test_freeswitch_is_started_as_its_configuration_wants(project: dict[str, Any]) -> None:
