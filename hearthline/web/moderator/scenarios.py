@@ -60,6 +60,7 @@ class Row:
     hides: bool
     draft: bool  # a newer text waits to be put right
     playable: bool
+    tutorial: bool
     switches: Sequence[Switch]
 
     @property
@@ -99,8 +100,12 @@ def overview_context() -> dict[str, Any]:
 
 def _row(slug: str, entry: Entry | None, draft: bool) -> Row:
     if entry is None:
-        return Row(slug, slug.partition("/")[2], ORIGINS[Origin.OWN], False, draft, False, ())
-    return Row(slug, entry.scenario.title, ORIGINS[entry.origin], entry.hides, draft, True, _switches(entry.scenario))
+        return Row(slug, slug.partition("/")[2], ORIGINS[Origin.OWN], False, draft, False, False, ())
+    scenario = entry.scenario
+    tutorial = Use.TUTORIAL in scenario.uses
+    return Row(
+        slug, scenario.title, ORIGINS[entry.origin], entry.hides, draft, True, tutorial, _switches(scenario)
+    )  # fmt: skip
 
 
 def _switches(scenario: Scenario) -> list[Switch]:
