@@ -13,7 +13,7 @@ from asgiref.sync import sync_to_async
 from django.conf import settings
 
 from hearthline.calls.models import HandOver, HandOverState, Recording
-from hearthline.campaigns.models import Campaign, Contact
+from hearthline.campaigns.models import Campaign, Contact, DispositionKind
 from hearthline.demo.affairs import look_at_calls
 from hearthline.demo.campaigns import ENGLISH, RUSSIAN, DemoCampaign
 from hearthline.demo.contacts import characters
@@ -25,6 +25,7 @@ from hearthline.demo.session import Session
 from hearthline.demo.ticket import HEADINGS, Ticket, amount, duration, line, ticket_of
 from hearthline.ledger.check import prove
 from hearthline.lib.money import Money
+from hearthline.quality.scenarios.library import scenario_of
 from hearthline.switch.robots.browser_peer import PeerClock
 from hearthline.switch.robots.characters import Character
 from hearthline.switch.robots.operator_voice import render
@@ -116,12 +117,22 @@ def _manager_lines(sounds: Path) -> list[Path]:
 
 
 _CHARACTERS = characters()
+_MEANT = {  # by a golden contact, where the demonstration is started with some
+    DispositionKind.REFUSAL: Character.REFUSES,
+    DispositionKind.CALL_BACK: Character.CALLS_BACK,
+    DispositionKind.WRONG_NUMBER: Character.WRONG_NUMBER,
+    DispositionKind.NO_CONVERSATION: Character.VOICEMAIL,
+}
 
 
 async def _meaning(contact: str) -> Character:
     """A robot understands no speech: what the other robot means is looked up."""
-    row = await Contact.objects.only("phone").aget(pk=contact)
-    return _CHARACTERS.get(row.phone, Character.REFUSES)  # a golden contact or a decoy: it has a scenario of its own
+    row = await Contact.objects.only("phone", "scenario").aget(pk=contact)
+    if not row.scenario:
+        return _CHARACTERS[row.phone]
+    scenario = await sync_to_async(scenario_of)(row.scenario)
+    meant = scenario.means.outcome[0] if scenario is not None else ""
+    return next((one for kind, one in _MEANT.items() if kind == meant), Character.REFUSES)
 
 
 def _teller(shift: Shift) -> Callable[[str], Awaitable[None]]:
