@@ -173,6 +173,11 @@ def _proposal(call: RobotCall) -> bool:
     return bool(call.outcome_right) and (call.score or 0) >= settings.HEARTHLINE.fitness_pass_percent
 
 
+def void(test: FitnessTest) -> None:
+    """One that the exchange has spoilt before it was called: it does not count, and another one can be begun at once."""
+    FitnessTest.objects.filter(pk=test.pk, state=TestState.OPEN).update(state=TestState.VOID)
+
+
 def void_forgotten(now: datetime) -> int:
     forgotten = FitnessTest.objects.filter(state=TestState.OPEN, begun_at__lt=now - FORGOTTEN_AFTER)
     return forgotten.update(state=TestState.VOID)

@@ -29,7 +29,7 @@ from hearthline.realtime.configured import bus
 
 HIGHEST = 9
 RULED = (2, 3)  # what is above is given by hand
-CONSIDERED_AT_ONCE = 500
+CONSIDERED_AT_ONCE = 5000
 DECLINED_FOR = timedelta(days=30)  # then it is proposed again, if it still holds
 
 

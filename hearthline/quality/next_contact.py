@@ -29,6 +29,7 @@ from hearthline.quality.scenarios.library import scenario_of, scenarios_for
 from hearthline.quality.scenarios.scenario import Scenario, Use
 
 NOBODY = _("There is nobody to call just now. Wait a little, or choose another campaign.")
+SPOILT = _("This test call cannot be made any more; it does not count. End the shift and begin another one.")
 LOOKED_AT = 50  # real contacts whose columns may stand beside a golden contact's name
 
 
@@ -54,9 +55,13 @@ def next_contact(*, operator: User, shift: Shift, tried: str = "") -> Next:
             scenario = next(iter(scenarios_for(campaign.language, Use.TUTORIAL)), None)
         case _:
             try:
-                scenario = scenario_of(fitness.open_test(operator).scenario)
+                test = fitness.open_test(operator)
             except ConflictError as over:
                 return Next(None, over.sentence)
+            scenario = scenario_of(test.scenario)
+            if scenario is None:  # removed since the test was begun
+                fitness.void(test)
+                return Next(None, SPOILT)
     if scenario is None:
         return Next(None, NOBODY)
     dialing.require_fit(operator, campaign)

@@ -6,7 +6,7 @@ from django_tasks import task
 
 from hearthline.lib import clock
 from hearthline.people import devices
-from hearthline.quality import queue, ratings, rules
+from hearthline.quality import levels, queue, ratings, rules
 
 
 @task()
@@ -15,6 +15,12 @@ def look_for_reports() -> int:
     queue.forget_old_claims(clock.now())
     devices.forget_old(clock.now())
     return rules.look(clock.now())
+
+
+@task()
+def look_for_levels() -> int:
+    """Whoever has what the next level asks for. Meant to be queued every hour; once more does no harm."""
+    return levels.look(clock.now())
 
 
 @task()

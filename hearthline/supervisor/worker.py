@@ -17,11 +17,11 @@ from hearthline.calls import pace
 from hearthline.ledger.tasks import mature_pay
 from hearthline.lib import clock, logs
 from hearthline.observe.server import serve_beside
-from hearthline.quality import decoy_calls, golden, levels
+from hearthline.quality import decoy_calls, golden
 from hearthline.quality.analysis.tasks import queue_analyses
 from hearthline.quality.recordings.tasks import delete_old, queue_due
 from hearthline.quality.scoring import settle_waiting
-from hearthline.quality.tasks import look_for_reports, settle_rejections
+from hearthline.quality.tasks import look_for_levels, look_for_reports, settle_rejections
 
 logger = logging.getLogger(__name__)
 
@@ -44,7 +44,7 @@ CHORES = (
     Chore("delete recordings whose time is over", 600, delete_old),
     Chore("score calls with robots that were left over", 60, lambda: settle_waiting(clock.now())),
     Chore("tell of golden contacts", 3600, lambda: golden.tell(clock.now())),
-    Chore("look for operators who have what a level asks for", 3600, lambda: levels.look(clock.now())),
+    Chore("queue the look for levels", 3600, lambda: look_for_levels.enqueue()),
     Chore("queue the maturing of pay", 60, lambda: mature_pay.enqueue()),
     Chore("queue the settling of rejections", 300, lambda: settle_rejections.enqueue()),
     Chore("queue the look for reports", 3600, lambda: look_for_reports.enqueue()),

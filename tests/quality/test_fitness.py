@@ -22,6 +22,7 @@ from hearthline.people.services import Newcomer, accept_invitation, invite
 from hearthline.quality import fitness, house
 from hearthline.quality.fitness import Way
 from hearthline.quality.models import FitnessTest, RobotCall, TestState
+from hearthline.quality.next_contact import next_contact
 from hearthline.quality.scoring import settle_robot_call, settle_waiting
 from tests.calls.worlds import Conversation
 from tests.campaigns.worlds import a_running_campaign, an_operator
@@ -190,6 +191,19 @@ def test_what_the_exchange_spoils_does_not_count() -> None:
         test.refresh_from_db()
         assert test.state == TestState.VOID
         assert fitness.standing(operator).way is Way.MAY_BEGIN
+
+
+def test_a_test_whose_scenario_is_gone_does_not_count() -> None:
+    operator = a_newcomer()
+    test = fitness.begin_test(operator=operator)
+    FitnessTest.objects.filter(pk=test.pk).update(scenario="ru/removed")
+    campaign = house.house_campaign(CampaignKind.TEST, "ru")
+    assert campaign is not None
+    shift = services.begin_shift(operator=operator, campaign=campaign)
+    assert "does not count" in str(next_contact(operator=operator, shift=shift).none)
+    test.refresh_from_db()
+    assert test.state == TestState.VOID
+    assert fitness.standing(operator).way is Way.MAY_BEGIN
 
 
 def test_nobody_wraps_a_call_up_and_the_worker_scores_it() -> None:
