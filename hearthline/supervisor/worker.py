@@ -14,7 +14,7 @@ from django.db import close_old_connections
 from django.db.utils import Error as DatabaseError
 
 from hearthline.calls import pace
-from hearthline.ledger.tasks import mature_pay
+from hearthline.ledger.tasks import mature_pay, mature_what_came_due
 from hearthline.lib import clock, logs
 from hearthline.observe.server import serve_beside
 from hearthline.quality import decoy_calls, golden
@@ -45,10 +45,11 @@ CHORES = (
     Chore("score calls with robots that were left over", 60, lambda: settle_waiting(clock.now())),
     Chore("tell of golden contacts", 3600, lambda: golden.tell(clock.now())),
     Chore("queue the look for levels", 3600, lambda: look_for_levels.enqueue()),
-    Chore("queue the maturing of pay", 60, lambda: mature_pay.enqueue()),
+    Chore("queue the maturing of pay", 300, lambda: mature_pay.enqueue()),
+    Chore("queue the maturing of pay that has just come due", 10, mature_what_came_due),
     Chore("queue the settling of rejections", 300, lambda: settle_rejections.enqueue()),
     Chore("queue the look for reports", 3600, lambda: look_for_reports.enqueue()),
-    Chore("queue the analysis of recordings", 20, queue_analyses),
+    Chore("queue the analysis of recordings", 10, queue_analyses),
     Chore("forget who called decoys", 3600, decoy_calls.forget_callers),
     Chore("forget how old hours of campaigns went", 24 * 3600, lambda: pace.forget(clock.now())),
     Chore("forget sessions that have ended", 24 * 3600, lambda: call_command("clearsessions")),
