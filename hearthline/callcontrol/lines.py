@@ -85,12 +85,15 @@ def call_of_manager(user: User | None, handover: HandOver | None = None) -> uuid
 
 
 def close_line(line_id: str, *, user: str) -> Line:
-    """The person closes their line. Raises ConflictError while it carries their own call."""
+    """The person closes their line; one that is closed already stays so. Raises NotFoundError, and ConflictError while it carries
+    their own call."""
     with transaction.atomic():
         rows = Line.objects.filter(user_id=user) if user else Line.objects.filter(user=None)
-        line = rows.filter(pk=line_id).exclude(state=LineState.CLOSED).first()
+        line = rows.filter(pk=line_id).first()
         if line is None:
             raise NotFoundError(_("Your line is closed already."))
+        if line.state == LineState.CLOSED:
+            return line
         if Attempt.objects.filter(line=line, operator_left_at=None).exists():
             raise ConflictError(_("You are in a call. Hang up first, then close the line."))
         close_row(line, "by_person")

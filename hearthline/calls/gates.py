@@ -81,10 +81,11 @@ def handover_for_guest(id: Id, token: str) -> HandOver:
     return handover
 
 
-def line_for_person(user: Person, id: Id) -> Line:
-    """The person's own line that is not closed."""
-    line = Line.objects.filter(pk=_uuid(id), user=_active(user)).exclude(state=LineState.CLOSED).first()
-    if line is None:
+def line_for_person(user: Person, id: Id, *, also_closed: bool = False) -> Line:
+    """The person's own line that is not closed. `also_closed`: for whoever wants it closed. The page ends its connection first, and
+    the switch may have noticed before the page's word arrives."""
+    line = Line.objects.filter(pk=_uuid(id), user=_active(user)).first()
+    if line is None or (line.state == LineState.CLOSED and not also_closed):
         raise NotFoundError(_("Your line is closed. Open it again."))
     return line
 

@@ -12,7 +12,8 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
-from hearthline.calls.commands import Command, queue_of, to_message
+from hearthline.calls.commands import CloseLine, Command, queue_of, to_message
+from hearthline.calls.models import Line, LineState
 from hearthline.lib.errors import ConflictError, ExchangeError, InvalidInputError, NotAllowedError
 from hearthline.people.gates import require_role
 from hearthline.people.models import Role, User
@@ -101,6 +102,14 @@ def person_of(request: HttpRequest) -> User:
 def send(node: str, command: Command) -> dict[str, Any]:
     """The reply of the node's call control, which may be {"error": ...}. Raises UnavailableError."""
     return async_to_sync(bus().request)(queue_of(node), to_message(command), timeout_s=COMMAND_TIMEOUT_S)
+
+
+def send_close(line: Line, *, user: str, key: str) -> dict[str, Any]:
+    """The person closes this line of theirs. One that is closed already needs nobody, least of all a node that may be lost."""
+    id = str(line.pk)
+    if line.state == LineState.CLOSED:
+        return {"line": id}
+    return send(line.node_id, CloseLine(key=key, user=user, line=id))
 
 
 def send_to_call(node: str | None, command: Command) -> dict[str, Any]:

@@ -240,6 +240,10 @@ async def test_a_line_in_a_call_is_not_closed_and_a_free_one_is(exchange: Exchan
     assert reply == {"line": exchange.line}
     assert exchange.operator_leg in exchange.switch.gone
     assert (await exchange.line_row(exchange.line)).close_reason == "by_person"
+    told = exchange.told("line.")
+    again = await exchange.command(cmd.CloseLine(key="3", user=str(exchange.operator.pk), line=exchange.line))
+    assert again == {"line": exchange.line}
+    assert exchange.told("line.") == told
 
 
 async def test_a_second_page_takes_the_line_over_in_the_middle_of_a_call(exchange: Exchange) -> None:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
+import uuid
 from collections.abc import Callable
 
 import pytest
 from django.conf import settings
 from django.test import Client
+from django.urls import reverse
 
-from hearthline.calls.models import LineKind, OwnPhone
+from hearthline.calls.models import Line, LineKind, LineState, Node, OwnPhone
 from hearthline.people.models import AuditEntry, Role, User
 from tests.campaigns.worlds import an_operator, price_list
 from tests.people.conftest import a_person, a_second_factor
@@ -114,3 +116,17 @@ def test_what_the_exchange_does_not_offer_is_said(as_person: Signed, monkeypatch
     assert client.post("/account/line/choose/", {"kind": "callback", "number": NUMBER}).status_code == 403
     client.post("/account/line/sip/issue/")
     assert not OwnPhone.objects.exists()
+
+
+def test_a_line_that_the_switch_has_let_go_meanwhile_is_closed_without_a_word(as_person: Signed) -> None:
+    """The page ends its connection and says so: the switch may have noticed first, and its node may be gone."""
+    operator = an_operator()
+    lost = Node.objects.create(name="lost", engine="embedded")
+    line = Line.objects.create(user=operator, node=lost, state=LineState.CLOSED, close_reason="grace_expired")
+    body = {"key": uuid.uuid4().hex, "line": str(line.pk)}
+    close = reverse("operator:close_line")
+    reply = as_person(operator).post(close, body, content_type="application/json")
+    assert (reply.status_code, reply.json()) == (200, {"line": str(line.pk)})
+    assert as_person(an_operator()).post(close, body, content_type="application/json").status_code == 404
+    line.refresh_from_db()
+    assert line.close_reason == "grace_expired"

@@ -13,7 +13,7 @@ from hearthline.calls.handover_notes import save_manager_notes
 from hearthline.calls.models import Line, LineKind, LineState
 from hearthline.calls.nodes import node_for_line, node_for_new_line
 from hearthline.lib.errors import NotAllowedError
-from hearthline.web.commands import json_command, key_of, send, text_of
+from hearthline.web.commands import json_command, key_of, send, send_close, text_of
 from hearthline.web.manager.taker import Taker, taker_of
 
 LONGEST_OFFER = 64_000
@@ -60,8 +60,8 @@ def open_phone_line(request: HttpRequest, body: Body, guest: uuid.UUID | None = 
 @json_command
 def close_line(request: HttpRequest, body: Body, guest: uuid.UUID | None = None) -> Body:
     taker = taker_of(request, guest)
-    line = taker.line(text_of(body, "line", 40))
-    return send(line.node_id, commands.CloseLine(key=key_of(body), user=taker.command_user, line=str(line.pk)))
+    line = taker.line(text_of(body, "line", 40), also_closed=True)
+    return send_close(line, user=taker.command_user, key=key_of(body))
 
 
 @json_command

@@ -23,7 +23,7 @@ from hearthline.people.gates import for_roles, require_role
 from hearthline.people.models import Role, User
 from hearthline.realtime.configured import bus
 from hearthline.realtime.stream import PATH as EVENTS
-from hearthline.web.commands import json_command, key_of, person_of, send, text_of
+from hearthline.web.commands import json_command, key_of, person_of, send, send_close, text_of
 from hearthline.web.operator.texts import LINE_TEXTS
 
 LONGEST_OFFER = 64_000
@@ -85,8 +85,8 @@ def open_line(request: HttpRequest, body: dict[str, Any]) -> dict[str, Any]:
 @json_command
 def close_line(request: HttpRequest, body: dict[str, Any]) -> dict[str, Any]:
     user = _moderator(request)
-    line = line_for_person(user, text_of(body, "line", 40))
-    return send(line.node_id, commands.CloseLine(key=key_of(body), user=str(user.pk), line=str(line.pk)))
+    line = line_for_person(user, text_of(body, "line", 40), also_closed=True)
+    return send_close(line, user=str(user.pk), key=key_of(body))
 
 
 @json_command

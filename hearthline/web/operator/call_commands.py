@@ -20,6 +20,7 @@ from hearthline.web.commands import (
     key_of,
     operator_of,
     send,
+    send_close,
     send_to_call,
     text_of,
     whole_of,
@@ -52,8 +53,8 @@ def open_phone_line(request: HttpRequest, body: dict[str, Any]) -> dict[str, Any
 @json_command
 def close_line(request: HttpRequest, body: dict[str, Any]) -> dict[str, Any]:
     operator = operator_of(request)
-    line = line_for_person(operator, text_of(body, "line", 40))
-    return send(line.node_id, commands.CloseLine(key=key_of(body), user=str(operator.pk), line=str(line.pk)))
+    line = line_for_person(operator, text_of(body, "line", 40), also_closed=True)
+    return send_close(line, user=str(operator.pk), key=key_of(body))
 
 
 @json_command
