@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 
 from setup import FRONTEND, node_environment
 from steps import ROOT, Progress, StepError, run
@@ -14,15 +16,15 @@ PYTHON_CODE = ["hearthline", "scripts", "bench", "tests"]
 
 
 def checks() -> dict[str, tuple[list[str | Path], Path]]:
-    """Name → the command and the folder it runs in."""
+    """Name → the command and the folder it runs in; the longest first."""
     tools = Path(sys.executable).parent
     npm, _ = node_environment(Path(sys.prefix))
     folders = [name for name in PYTHON_CODE if any((ROOT / name).rglob("*.py"))]
     templates = ["templates"]
     return {
+        "mypy": ([tools / "mypy", "hearthline"], ROOT),
         "ruff": ([tools / "ruff", "check", *folders], ROOT),
         "ruff-format": ([tools / "ruff", "format", "--check", *folders], ROOT),
-        "mypy": ([tools / "mypy", "hearthline"], ROOT),
         "mypy-scripts": ([tools / "mypy", "scripts"], ROOT),
         "imports": ([tools / "lint-imports"], ROOT),
         "migrations": ([sys.executable, "-m", "django", "makemigrations", "--check", "--dry-run"], ROOT),
@@ -32,7 +34,10 @@ def checks() -> dict[str, tuple[list[str | Path], Path]]:
     }
 
 
-def check_all(progress: Progress, names: list[str]) -> None:
+def check_all(
+    progress: Progress, names: list[str], beside: Mapping[str, Callable[[], str | None]] = MappingProxyType({})
+) -> None:
+    """`beside`: other work that is done at the same time."""
     known = checks()
     if unknown := [n for n in names if n not in known]:
         raise SystemExit(f"No such check: {', '.join(unknown)}. There are: {', '.join(known)}")
@@ -41,9 +46,12 @@ def check_all(progress: Progress, names: list[str]) -> None:
         "MYPYPATH": "scripts",
         **node_environment(Path(sys.prefix))[1],
     }
-    for name, (command, folder) in known.items():
-        if not names or name in names:
-            progress.step(name, partial(_run, command, folder, name, env))
+    steps = {
+        name: partial(_run, command, folder, name, env)
+        for name, (command, folder) in known.items()
+        if not names or name in names
+    }
+    progress.together("checks", {**steps, **beside})
 
 
 def _run(command: list[str | Path], folder: Path, name: str, env: dict[str, str]) -> None:

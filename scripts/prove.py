@@ -63,6 +63,12 @@ def _run_pytest(arguments: list[str], log: Path) -> tuple[int, str]:
     return status, last
 
 
+def databases() -> str:
+    """Migrated now, beside the checks, that no worker waits for it."""
+    env = {"DJANGO_SETTINGS_MODULE": "hearthline.settings"}
+    return run([sys.executable, "-m", "tests.migrated"], log="databases", env=env, timeout_s=600).strip()
+
+
 def _workers() -> int:
     """One more than processors, for much of the time is waiting: see tests/scheduling.py. Each wants some 400 MB."""
     return min((os.cpu_count() or 1) + 1, 5)
@@ -81,8 +87,7 @@ def main() -> int:
     progress = Progress("Proof", keep_going=True)
     if not arguments:
         print("Checks")
-        check_all(progress, [])
-        progress.step("front-end tests", frontend_tests)
+        check_all(progress, [], {"front-end tests": frontend_tests, "tests' databases": databases})
     print("pytest", flush=True)
     progress.step("pytest", lambda: pytest(arguments or ["-n", str(_workers()), "--dist", "loadfile", "-q"]))
     progress.summary()

@@ -52,7 +52,7 @@ def make_venv(venv: Path) -> str:
 
 def install(venv: Path, names: list[str]) -> str:
     command: list[str | Path] = [python_of(venv), "-m", "pip", "install", "--disable-pip-version-check", "--no-input"]
-    command += ["--require-hashes", "--no-deps"]
+    command += ["--require-hashes", "--no-deps", "--no-compile"]  # what is imported is compiled then
     for name in names:
         command += ["-r", REQUIREMENTS / f"{name}.txt"]
     run(command, log="pip-" + "-".join(names), remedy="Is the network there? Then run the same command again.")

@@ -15,6 +15,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -42,25 +43,31 @@ class Progress:
     title: str
     keep_going: bool = False  # a proof goes on after a failure to show all of them
     outcomes: list[Outcome] = field(default_factory=list)
+    begun: float = field(default_factory=time.monotonic)
 
     def step(self, title: str, work: Callable[[], str | None], *, stamp: Stamp | None = None) -> bool:
         """Run `work`; it returns a word for the line ("58 packages") or None. False when it failed and we go on."""
         if stamp and stamp.holds():
             self._finish(Outcome(title, "unchanged", 0.0))
             return True
-        begun = time.monotonic()
         with _Ticker(title):
-            try:
-                detail, state = work() or "", "done"
-            except StepError as error:
-                detail, state = str(error), "failed"
-        outcome = Outcome(title, state, time.monotonic() - begun, detail)
-        if state == "done" and stamp:
+            outcome = _outcome(title, work)
+        if outcome.state == "done" and stamp:
             stamp.keep()
         self._finish(outcome)
-        if state == "failed" and not self.keep_going:
+        if outcome.state == "failed" and not self.keep_going:
             raise SystemExit(1)
-        return state != "failed"
+        return outcome.state != "failed"
+
+    def together(self, title: str, steps: Mapping[str, Callable[[], str | None]]) -> None:
+        """Run these, as many at once as there are processors; those that last longest are best named first."""
+        with _Ticker(title), ThreadPoolExecutor(os.cpu_count() or 1) as pool:
+            running = [pool.submit(_outcome, name, work) for name, work in steps.items()]
+            outcomes = [one.result() for one in running]
+        for outcome in outcomes:
+            self._finish(outcome)
+        if self.failed and not self.keep_going:
+            raise SystemExit(1)
 
     @property
     def failed(self) -> list[Outcome]:
@@ -69,7 +76,7 @@ class Progress:
     def summary(self) -> None:
         """All steps once more, aligned; for the end of a long run."""
         width = max((len(o.title) for o in self.outcomes), default=0)
-        total = sum(o.seconds for o in self.outcomes)
+        total = time.monotonic() - self.begun
         print(f"\n{self.title}: {'FAILED' if self.failed else 'all passed'} in {_duration(total)}")
         for o in self.outcomes:
             mark = {"done": "ok", "unchanged": "ok", "failed": "FAILED"}[o.state]
@@ -86,6 +93,15 @@ class Progress:
         else:
             print(f"  {outcome.title:<34} {_duration(outcome.seconds):>7}  {outcome.detail}".rstrip())
         sys.stdout.flush()
+
+
+def _outcome(title: str, work: Callable[[], str | None]) -> Outcome:
+    begun = time.monotonic()
+    try:
+        detail, state = work() or "", "done"
+    except StepError as error:
+        detail, state = str(error), "failed"
+    return Outcome(title, state, time.monotonic() - begun, detail)
 
 
 @dataclass

@@ -6,6 +6,7 @@ To migrate an empty database takes some eight seconds, and dozens of tests want 
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import functools
 import hashlib
@@ -77,3 +78,14 @@ def _digest() -> str:
     for path in [*sorted((ROOT / "hearthline").rglob("*.py")), ROOT / "requirements" / "base.txt"]:
         digest.update(path.read_bytes())
     return digest.hexdigest()[:16]
+
+
+if __name__ == "__main__":
+    from tests import postgresql
+
+    sqlite_file()
+    made = ["SQLite"]
+    with contextlib.suppress(postgresql.PostgresMissingError):  # its tests are skipped
+        postgresql.migrated_data()
+        made.append("PostgreSQL")
+    print(", ".join(made))

@@ -85,7 +85,7 @@ def running(*, durable: bool = False, migrated: bool = False, more: Sequence[str
         as_somebody: Any = {"user": identity[0], "group": identity[1], "extra_groups": []} if identity else {}
         data = folder / "data"
         if migrated:
-            subprocess.run(["cp", "-a", once("postgresql", _make_migrated), data], check=True)
+            subprocess.run(["cp", "-a", migrated_data(), data], check=True)
         else:
             _init(found, data, as_somebody)
         port = _free_port()
@@ -110,6 +110,11 @@ def _init(found: Path, data: Path, as_somebody: dict[str, Any]) -> None:
     words = ["-U", "hearthline", "-A", "trust", "-E", "UTF8", "--no-locale", "--no-sync"]
     command = [found / "initdb", "-D", data, *words]
     subprocess.run(command, check=True, capture_output=True, cwd=data.parent, **as_somebody)
+
+
+def migrated_data() -> Path:
+    """A data folder with a migrated database "empty", to copy."""
+    return once("postgresql", _make_migrated)
 
 
 def _make_migrated(path: Path) -> None:
