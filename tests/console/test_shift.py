@@ -13,10 +13,23 @@ from tests.console.world import World, number
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(150)]
 
 
+LISTEN = """() => {
+  window.heard = [];
+  const hear = (changes) => changes.forEach((one) => one.addedNodes.forEach((node) => window.heard.push(node.textContent)));
+  for (const id of ["announce", "announce-urgent"]) {
+    new MutationObserver(hear).observe(document.getElementById(id), { childList: true });
+  }
+}"""
+
+
 def test_a_whole_shift_by_keyboard_alone(at_work: Opens) -> None:
     anna = at_work("Anna")
     page = anna.page
-    anna.begin_with_line("By keyboard")
+    anna.begin("By keyboard")
+    expect(page.locator("#primary")).to_be_focused()
+    page.evaluate(LISTEN)
+    anna.press("Enter")
+    anna.mode("Ready")
     expect(page.locator("#line-state")).to_have_text("Line open")
     anna.talk()
     anna.hears_a_voice()
@@ -57,6 +70,10 @@ def test_a_whole_shift_by_keyboard_alone(at_work: Opens) -> None:
     anna.sees("#shift-earned", "12.00")
 
     anna.mode("Reserved for you")  # the next contact at once; this one is busy
+    expect(page.locator("#primary")).to_be_focused()
+    heard = page.evaluate("window.heard")
+    for words in ("Microphone muted", "Chosen: ", "You hung up.", "Wrap-up. ", "Saved: "):
+        assert sum(sentence.startswith(words) for sentence in heard) == 1, (words, heard)
     anna.press("d")
     anna.sees("#note", "Busy. This contact comes back at", timeout_s=20)
     anna.mode("Ready")

@@ -54,6 +54,7 @@ PAGES = {
         "/work/test/",
         "/work/earnings/",
         "/work/shifts/{shift}/",
+        "/account/",
     ],
     "moderator": [
         "/moderation/",
@@ -63,6 +64,7 @@ PAGES = {
         "/moderation/calls/{call}/",
         "/moderation/live/",
         "/moderation/ratings/",
+        "/account/",
     ],
     "admin": [
         "/staff/",
@@ -82,6 +84,7 @@ DATA_PAGES = [
     "/admin/calls/trunk/add/",
     "/admin/ledger/tariff/",
     "/admin/people/organisation/",
+    "/admin/quality/scorecarditem/",
     "/admin/people/organisation/add/",
     "/admin/people/user/",
 ]
@@ -265,6 +268,39 @@ def test_a_recording_is_heard_and_moved_through_by_keyboard(
     page.locator("[data-player-close]").click()
     expect(page.locator("[data-player]")).to_be_hidden()
     assert complaints == []
+    context.close()
+
+
+def test_a_moderator_decides_by_keyboard_and_switches_single_keys_off(
+    exchange: Exchange, seeded: dict[str, str], chromium: Browser
+) -> None:
+    context = visit(chromium, exchange, seeded["moderator"])
+    page, complaints = watched(context)
+    item = f"/moderation/queue/report/{seeded['report']}/"
+    page.goto(item)
+    reasons = page.get_by_label("Reasons")
+    page.keyboard.press("n")
+    expect(reasons).to_be_focused()
+    page.keyboard.type("n2s: typed")
+    expect(reasons).to_have_value("n2s: typed")
+    page.keyboard.press("Escape")
+    page.keyboard.press("2")
+    expect(page.get_by_role("radio", name="2 ")).to_be_checked()
+    reasons.fill("")
+    page.keyboard.press("Control+Enter")
+    refusal = page.get_by_role("alert").filter(has_text="Give your reasons")
+    expect(refusal).to_be_focused()  # where the page says what is missing
+    assert [text for text in complaints if "422" not in text] == []
+
+    page.goto("/account/")
+    page.get_by_label("Single keys work").uncheck()
+    page.get_by_role("button", name="Save the keys").press("Enter")
+    expect(page.get_by_text("Saved.")).to_be_visible()
+    page.goto(item)
+    page.keyboard.press("2")
+    page.keyboard.press("n")
+    expect(page.get_by_role("radio", checked=True)).to_have_count(0)
+    expect(reasons).not_to_be_focused()
     context.close()
 
 

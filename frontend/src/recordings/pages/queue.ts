@@ -1,7 +1,7 @@
 // A moderator's desk by keyboard: digits choose, letters (the person's own, from the page) go to the reasons, play, mark the place
 // and leave the item to others; Ctrl+Enter sends. Never while typing, except Ctrl+Enter; the page says no keys to whoever has
 // switched single keys off (WCAG 2.2, 2.1.4).
-import { isTyping } from "../../keys/bindings.ts";
+import { isTyping, leaveField } from "../../keys/bindings.ts";
 import { clockOf, playingAt, startPlayer } from "../player.ts";
 
 startPlayer();
@@ -29,6 +29,8 @@ const acts: Record<string, () => void> = {
 const byCode = new Map(Object.entries(keys).map(([action, code]) => [code, acts[action]]));
 
 document.querySelector("[data-mark]")?.addEventListener("click", mark);
+
+document.addEventListener("keydown", leaveField); // by keyboard back to where single keys work
 
 document.addEventListener("keydown", (event) => {
   if (event.repeat) return;
