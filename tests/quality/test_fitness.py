@@ -24,6 +24,7 @@ from hearthline.quality.fitness import Way
 from hearthline.quality.models import FitnessTest, RobotCall, TestState
 from hearthline.quality.next_contact import next_contact
 from hearthline.quality.scoring import settle_robot_call, settle_waiting
+from hearthline.web.operator.way_in import Part
 from tests.calls.worlds import Conversation
 from tests.campaigns.worlds import a_running_campaign, an_operator
 from tests.quality.worlds import a_moderator, a_talk, meant
@@ -250,3 +251,46 @@ def test_a_closed_campaign_says_why_and_leads_to_the_test_call() -> None:
     page = signed_in(an_operator(spoken_languages=["ru"], level=0)).get(reverse("operator:choose")).content.decode()
     assert "Pass the test call first" in page
     assert f'href="{reverse("operator:test")}"' in page
+
+
+def test_each_page_on_the_way_in_says_what_is_next() -> None:
+    operator = a_newcomer()
+    client = signed_in(operator)
+
+    def marked() -> str:
+        """The step that the page of choice holds for the next one."""
+        page = client.get(reverse("operator:choose")).content.decode()
+        assert page.count('aria-current="step"') <= 1
+        return next((part for part in Part if f'id="way-{part}" aria-current="step"' in page), "")
+
+    def practised(kind: CampaignKind) -> str:
+        """The summary of a shift with one call of practice."""
+        campaign = house.house_campaign(kind, "ru")
+        assert campaign is not None
+        a_talk(operator, campaign).wrap_up(kind="refusal", fields={})
+        shift = services.end_shift(operator=operator)
+        return client.get(reverse("operator:summary", args=[shift.pk])).content.decode()
+
+    assert marked() == Part.LANGUAGES
+    client.post(reverse("operator:languages"), {"languages": ["ru"]})
+    assert marked() == Part.READY
+    client.post(reverse("operator:skip_ready"))
+    assert marked() == Part.TUTORIAL
+    summary = practised(CampaignKind.TUTORIAL)
+    assert f"{reverse('operator:choose')}#way-training" in summary
+    assert (
+        reverse("operator:rate", args=[Shift.objects.get().pk, house.house_id(CampaignKind.TUTORIAL, "ru")])
+        not in summary
+    )
+    assert marked() == Part.TRAINING
+    assert reverse("operator:test") in practised(CampaignKind.TRAINING)
+    for _more in range(5):  # however much is practised, the tour was made
+        practised(CampaignKind.TRAINING)
+    assert marked() == Part.TEST
+    test, _talk = a_test_call(operator)
+    assert marked() == ""
+    assert reverse("operator:test") in client.get(reverse("operator:choose")).content.decode()
+    fitness.decide_test(test=test, moderator=a_moderator(), passed=True)
+    page = client.get(reverse("operator:choose")).content.decode()
+    assert "way-in" not in page
+    assert reverse("operator:languages") in page
