@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import math
 import random
 import wave
@@ -52,3 +53,14 @@ def level_db(samples: array[int]) -> float:
     """Root mean square in dB of full scale; -120 for silence."""
     power = sum(s * s for s in samples) / max(1, len(samples))
     return 10 * math.log10(max(power, 1e-3) / 32768**2)
+
+
+def a_wav(*, rate: int = 44_100, seconds: float = 1.0, channels: int = 1, hz: float = 440.0) -> bytes:
+    tone = [int(9000 * math.sin(2 * math.pi * hz * n / rate)) for n in range(int(rate * seconds))]
+    file = io.BytesIO()
+    with wave.open(file, "wb") as out:
+        out.setnchannels(channels)
+        out.setsampwidth(2)
+        out.setframerate(rate)
+        out.writeframes(array("h", [sample for sample in tone for _c in range(channels)]).tobytes())
+    return file.getvalue()

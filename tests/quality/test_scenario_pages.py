@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import math
 import struct
 import uuid
 import wave
@@ -34,6 +33,7 @@ from hearthline.quality.scoring import settle_robot_call
 from hearthline.switch.embedded.pcm import lin2alaw, lin2ulaw
 from tests.campaigns.worlds import a_running_campaign, an_operator
 from tests.quality.opus_writer import one_stream
+from tests.quality.sounds import a_wav
 from tests.quality.test_scenarios import RIGHT
 from tests.quality.worlds import a_moderator, a_talk, meant
 
@@ -62,17 +62,6 @@ def write(staff: Client, slug: str, text: str, version: int = 0) -> Any:
         new = {"language": language, "name": name, "text": text}
         return staff.post(reverse("moderator:new_scenario"), new, follow=True)
     return staff.post(address(slug), {"text": text, "version": version}, follow=True)
-
-
-def a_wav(*, rate: int = 44_100, seconds: float = 1.0, channels: int = 1, hz: float = 440.0) -> bytes:
-    tone = [int(9000 * math.sin(2 * math.pi * hz * n / rate)) for n in range(int(rate * seconds))]
-    file = io.BytesIO()
-    with wave.open(file, "wb") as out:
-        out.setnchannels(channels)
-        out.setsampwidth(2)
-        out.setframerate(rate)
-        out.writeframes(array("h", [sample for sample in tone for _c in range(channels)]).tobytes())
-    return file.getvalue()
 
 
 def upload(staff: Client, name: str, data: bytes) -> Any:

@@ -23,9 +23,12 @@ from hearthline.lib import clock  # noqa: E402
 from hearthline.lib.ids import new_id  # noqa: E402
 from hearthline.lib.money import Money  # noqa: E402
 from hearthline.people.models import Role, User  # noqa: E402
-from hearthline.quality import disputes, ratings, readiness, reports, reviews  # noqa: E402
+from hearthline.quality import disputes, levels, ratings, readiness, reports, reviews  # noqa: E402
+from hearthline.quality.models import LevelChange  # noqa: E402
+from hearthline.quality.scenarios import library, writing  # noqa: E402
 from tests.campaigns.worlds import a_running_campaign  # noqa: E402
 from tests.people.conftest import a_person, a_second_factor  # noqa: E402
+from tests.quality.sounds import a_wav  # noqa: E402
 from tests.web.world import World, a_world  # noqa: E402
 
 
@@ -75,6 +78,20 @@ def judged_call(world: World, moderator: User) -> dict[str, str]:
     return {"call": str(call.pk), "dispute": str(dispute.pk), "report": str(report.pk)}
 
 
+def scenarios_and_levels(world: World, moderator: User) -> dict[str, str]:
+    """A recording, a shipped scenario with a draft that has faults, a level that was given and one that is proposed."""
+    writing.keep_recording(name="hello.wav", data=a_wav(seconds=0.5), by=moderator)
+    text = library.text_of("en/refuses", library.Origin.BUILT_IN)
+    assert text is not None
+    writing.save(slug="en/refuses", text=text.replace("voice: woman", "voice: robot"), version=0, by=moderator)
+    levels.set_level(operator=world.operator, moderator=moderator, level=2, words="Calm and clear.")
+    figures = {"conversations": 512, "mean": 91, "scored": 12, "fatal_at": None}
+    proposed = LevelChange.objects.create(
+        operator=world.operator, state="proposed", was=2, becomes=3, at=clock.now(), figures=figures
+    )
+    return {"person": str(world.operator.pk), "level": str(proposed.pk)}
+
+
 world = a_world(contacts=40, calls=24)
 operators_affairs(world)
 admin, moderator = a_person(Role.ADMIN), a_person(Role.MODERATOR)
@@ -94,6 +111,7 @@ print(
             "recording": str(world.recording().pk),
             "shared": urlsplit(make_link(world.recording().attempt_id, world.owner.pk, clock.now())).path,
             **judged_call(world, moderator),
+            **scenarios_and_levels(world, moderator),
         }
     )
 )

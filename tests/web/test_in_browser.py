@@ -65,6 +65,10 @@ PAGES = {
         "/moderation/live/",
         "/moderation/ratings/",
         "/account/",
+        "/moderation/scenarios/",
+        "/moderation/scenarios/en/refuses/",
+        "/moderation/operators/{person}/",
+        "/moderation/queue/level/{level}/",
     ],
     "admin": [
         "/staff/",

@@ -74,13 +74,14 @@ def operator(request: HttpRequest, id: uuid.UUID) -> HttpResponse:
     now = clock.now()
     titles = {slug: one.title for slug, one in all_scenarios().items()}
     golden = golden_calls(now - standing.LOOK_BACK).filter(attempt__operator=person)
-    prospect = levels.prospect_of(person, now)
+    known = standing.quality_of(person, now)
+    prospect = levels.prospect_of(person, now, known)
     told = set(Review.objects.filter(reviewer=None, attempt__operator=person).values_list("attempt", flat=True))
     reports = Report.objects.filter(operator=person).order_by("-opened_at")[:SHOWN]
     context = {
         "operator": person,
         "quality": standing.quality_for_staff([person.pk], now).get(person.pk, standing.NOTHING),
-        "known": standing.quality_of(person, now),
+        "known": known,
         "figures": figures_of_operator(person, now - FIGURES_OVER),
         "golden": [(call, titles.get(call.scenario, call.scenario), call.pk in told) for call in golden[:SHOWN]],
         "reviews": Review.objects.filter(replaced_by=None, attempt__operator=person, reviewer__isnull=False)

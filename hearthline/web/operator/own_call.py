@@ -35,10 +35,11 @@ def feedback(request: HttpRequest) -> HttpResponse:
     assert isinstance(request.user, User)
     own = {"attempt__operator": request.user}
     now = clock.now()
+    quality = standing.quality_of(request.user, now)
     context = {
-        "quality": standing.quality_of(request.user, now),
+        "quality": quality,
         "level": level_of(request.user),
-        "prospect": shown(levels.prospect_of(request.user, now)),
+        "prospect": shown(levels.prospect_of(request.user, now, quality)),
         "changes": LevelChange.objects.filter(operator=request.user)
         .exclude(state=LevelState.PROPOSED)
         .order_by("-at")[:SHOWN],
