@@ -18,9 +18,11 @@ from hearthline.campaigns.models import Campaign, CampaignKind, ContactState
 from hearthline.dialing import services as dialing
 from hearthline.dialing.robots import Robot, assign_robot
 from hearthline.ledger.models import Transfer
+from hearthline.lib import clock
 from hearthline.practice.serving import Robots
 from hearthline.quality import house
-from hearthline.quality.models import RobotCall
+from hearthline.quality.models import OwnScenario, RobotCall, ScenarioRecording
+from hearthline.quality.scenarios.library import recordings_of, scenario_of
 from hearthline.quality.scoring import settle_robot_call
 from hearthline.supervisor.exchange import free_port
 from hearthline.switch.embedded.pcm import FRAME_BYTES, rms
@@ -138,4 +140,30 @@ async def test_a_robot_manager_takes_a_hand_over(node: Node) -> None:
     await node.press(cmd.CompleteTransfer)
     await node.told("handover.completed")
     assert await node.db(lambda: HandOver.objects.get().manager.phone) in house.MANAGERS
+    peer.vanish()
+
+
+async def test_a_scenarios_recording_is_played_as_it_was_uploaded_and_spoken_when_it_is_gone(node: Node) -> None:
+    """The robots answer for the number at hand with what the database says now, without a restart."""
+    world = node.world
+
+    def written(recorded: bool) -> None:
+        ScenarioRecording.objects.all().delete()
+        if recorded:
+            sound = LOUD * 50
+            ScenarioRecording.objects.create(name="yes.wav", sound=sound, duration_ms=1000, uploaded_at=clock.now())
+        text = "title: Yes\nuses: []\nturns:\n  - {say: Да., recording: yes.wav, hangs_up: yes}\nmeans: {outcome: refusal}\n"
+        OwnScenario.objects.update_or_create(slug="ru/yes", defaults={"text": text, "changed_at": clock.now()})
+
+    await node.db(written, True)
+    peer = await at_practice(node, CampaignKind.TRAINING, "ru/yes")
+    await node.dial()
+    await node.told("call.answered")
+    await node.told("call.ended")
+    call = await node.db(lambda: RobotCall.objects.get(pk=world.attempt))
+    (line,) = [one for one in call.spoken if one["by"] == "robot"]
+    assert line["end_ms"] - line["begin_ms"] == pytest.approx(1000, abs=60)  # as long as the recording, not as the word
+    assert await node.db(lambda: recordings_of(scenario_of("ru/yes"))) == {"yes.wav": LOUD * 50}  # type: ignore[arg-type]
+    await node.db(written, False)
+    assert await node.db(lambda: recordings_of(scenario_of("ru/yes"))) == {}  # type: ignore[arg-type]
     peer.vanish()
