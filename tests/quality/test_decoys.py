@@ -19,16 +19,17 @@ from hearthline.lib.errors import ConflictError, InvalidInputError
 from hearthline.lib.phone_forms import caller_of, dialled_forms, spoken, written_like
 from hearthline.lib.robot_numbers import is_robot_number
 from hearthline.people.models import AuditEntry, User
-from hearthline.practice.casting import plan_of
+from hearthline.practice.casting import cast_for, note_call, plan_of
 from hearthline.quality import decoy_calls, decoys, house, reports
 from hearthline.quality.decoy_calls import Incoming, note
 from hearthline.quality.decoy_evidence import Confidence, Facts, judge
 from hearthline.quality.models import DecoyCall, DecoyLending, DecoyNumber, Report
 from hearthline.quality.models_decoys import Whose
 from hearthline.quality.scenarios.library import scenario_of
-from tests.calls.worlds import Conversation
+from hearthline.switch.robots.turns import Spoken
+from tests.calls.worlds import Conversation, a_conversation
 from tests.campaigns.worlds import PRICE, a_running_campaign, an_operator
-from tests.quality.worlds import a_moderator, a_talk
+from tests.quality.worlds import a_moderator, a_talk, claim
 
 STRANGER = "+79261112233"
 
@@ -86,11 +87,16 @@ def test_columns_of_telephone_numbers_are_known_by_what_stands_in_them() -> None
 
 
 @pytest.fixture
-def always(db: None, monkeypatch: pytest.MonkeyPatch) -> Trunk:
+def itsp(db: None) -> Trunk:
+    return Trunk.objects.create(name="itsp", host="127.0.0.1", caller_id="+74957770001")
+
+
+@pytest.fixture
+def always(itsp: Trunk, monkeypatch: pytest.MonkeyPatch) -> Trunk:
     house.install()
     monkeypatch.setattr(settings.HEARTHLINE, "decoy_percent", 100.0)
     monkeypatch.setattr(settings.HEARTHLINE, "robots_port", 5999)
-    return Trunk.objects.create(name="itsp", host="127.0.0.1", caller_id="+74957770001")
+    return itsp
 
 
 def a_decoy(trunk: Trunk, phone: str = "+74951234567") -> DecoyNumber:
@@ -157,6 +163,21 @@ def test_where_no_number_is_shown_the_robot_says_it(always: Trunk) -> None:
     report = Report.objects.get()
     assert row.lending == lending
     assert "not_shown" in report.evidence["figures"]["reasons"], "the robot's log does not have the number"
+
+
+def test_once_the_robot_has_said_it_the_operator_has_it(always: Trunk) -> None:
+    a_decoy(always)
+    operator, campaign = an_operator(), a_running_campaign(3)
+    talk = a_conversation(operator=operator, campaign=campaign, claim=claim, hang_up=False)
+    cast = cast_for(talk.assignment.phone)
+    assert cast is not None
+    said = [Spoken("robot", 0, 90, turn="greets", line=cast.plan.greeting)]
+    said += [Spoken("robot", 100, 400, turn=turn.id, line=turn.line) for turn in cast.plan.turns]
+    note_call(cast, said, answered=True, all_said=True)
+    DecoyLending.objects.update(begun_at=clock.now() - timedelta(days=3))
+    call()
+    figures = Report.objects.get().evidence["figures"]
+    assert (figures["reasons"], figures["hours"]) == ("one_stranger", 72)
 
 
 def test_a_number_is_lent_to_one_operator_then_rests(always: Trunk) -> None:
@@ -332,15 +353,12 @@ def test_a_number_out_of_use_is_neither_lent_nor_listened_for(always: Trunk) -> 
     assert not DecoyCall.objects.exists()
 
 
-@pytest.mark.parametrize("phone", ["", "8 495 123-45-67", "+7495", "+78001234567", "hello"])
-def test_what_is_no_ordinary_number_is_no_decoy(always: Trunk, phone: str) -> None:
-    with pytest.raises(InvalidInputError):
-        a_decoy(always, phone)
+def test_what_is_no_ordinary_number_is_no_decoy_and_each_is_one_once(itsp: Trunk) -> None:
+    for phone in ("", "8 495 123-45-67", "+7495", "+78001234567", "hello"):
+        with pytest.raises(InvalidInputError):
+            a_decoy(itsp, phone)
     assert not DecoyNumber.objects.exists()
-
-
-def test_a_number_is_in_the_list_once(always: Trunk) -> None:
-    a_decoy(always, "+7 (495) 123-45-67")
+    a_decoy(itsp, "+7 (495) 123-45-67")
     with pytest.raises(ConflictError):
-        a_decoy(always)
+        a_decoy(itsp)
     assert DecoyNumber.objects.get().phone == "+74951234567"
