@@ -27,6 +27,7 @@ class DecoyDesk:
         self._conductor = conductor
         self._told: list[port.WatchedNumber] | None = None  # what the switch was asked for; None: not known
         self._told_at = 0.0
+        self._said = ""  # why the switch refused last
         self._waiting = 0
 
     async def look(self, *, again: bool = False) -> None:
@@ -41,9 +42,11 @@ class DecoyDesk:
                 return
             self._told, self._told_at = None, now
             await conductor.switch.watch_numbers(wanted)
-            self._told = wanted
+            self._told, self._said = wanted, ""
         except port.SwitchError as error:
-            logger.warning("the switch was not told which decoy numbers to listen for: %s", error.message)
+            if error.message != self._said:  # once, not with every look
+                logger.warning("the switch was not told which decoy numbers to listen for: %s", error.message)
+            self._said = error.message
         except DatabaseError:
             logger.warning("the decoy numbers could not be read", exc_info=True)
 
