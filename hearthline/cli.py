@@ -270,14 +270,9 @@ def _sentences() -> Iterator[None]:
 
 
 def _migrate(verbosity: int = 1) -> None:
-    from django.core.management import call_command
-    from django.db import connection, connections
-    from django.db.migrations.executor import MigrationExecutor
+    from hearthline.migrating import bring_up_to_date
 
-    executor = MigrationExecutor(connection)
-    if verbosity or executor.migration_plan(executor.loader.graph.leaf_nodes()):  # else more than a second for nothing
-        call_command("migrate", interactive=False, verbosity=verbosity)
-    connections.close_all()
+    bring_up_to_date(verbosity)
 
 
 def _set_environment(host: str | None, port: int | None, *, demo: bool) -> None:

@@ -70,8 +70,6 @@ def _django() -> None:
 
 
 def _migrate() -> None:
-    from django.core.management import call_command
-    from django.db import connections
+    from hearthline.migrating import bring_up_to_date
 
-    call_command("migrate", interactive=False, verbosity=0)
-    connections.close_all()
+    bring_up_to_date()

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from django.db import connection
-from django.db.migrations.executor import MigrationExecutor
 from django.db.utils import Error as DatabaseError
 
 from hearthline.callcontrol.trunks import as_port
@@ -14,6 +13,7 @@ from hearthline.configuration import Configuration
 from hearthline.doctor.finding import Finding, State
 from hearthline.ledger.models import TariffRow
 from hearthline.lib.addresses import is_loopback
+from hearthline.migrating import missing_migrations
 from hearthline.people.models import Role, User
 from hearthline.quality.recordings.object_storage import StorageError, required_bucket, try_out
 from hearthline.switch.port import Switch, SwitchError
@@ -22,14 +22,11 @@ from hearthline.switch.port import Switch, SwitchError
 def look_at_database() -> Finding:
     """Reachable, and in this version's form; the others make sense only after it."""
     try:
-        executor = MigrationExecutor(connection)
-        missing = executor.migration_plan(executor.loader.graph.leaf_nodes())
+        missing = missing_migrations()
     except DatabaseError as error:
         return Finding("database", State.MISSING, f"It cannot be reached: {error}", "Check HEARTHLINE_DATABASE_URL.")
     if missing:
-        return Finding(
-            "database", State.MISSING, f"{len(missing)} migrations are not applied.", "Run: hearthline migrate"
-        )
+        return Finding("database", State.MISSING, f"{missing} migrations are not applied.", "Run: hearthline migrate")
     return Finding("database", State.GOOD, f"{connection.vendor}, in this version's form.")
 
 
