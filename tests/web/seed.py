@@ -23,7 +23,7 @@ from hearthline.lib import clock  # noqa: E402
 from hearthline.lib.ids import new_id  # noqa: E402
 from hearthline.lib.money import Money  # noqa: E402
 from hearthline.people.models import Role, User  # noqa: E402
-from hearthline.quality import disputes, levels, ratings, readiness, reports, reviews  # noqa: E402
+from hearthline.quality import approval, disputes, levels, ratings, readiness, reports, reviews  # noqa: E402
 from hearthline.quality.models import LevelChange  # noqa: E402
 from hearthline.quality.scenarios import library, writing  # noqa: E402
 from tests.campaigns.worlds import a_running_campaign  # noqa: E402
@@ -75,7 +75,10 @@ def judged_call(world: World, moderator: User) -> dict[str, str]:
     reviews.score(attempt=call, reviewer=moderator, answers=answers, comment="Listen more.", marks=[mark])
     dispute = disputes.appeal(attempt=call, operator=world.operator, kind="score", words="The contact interrupted me.")
     report = reports.tell(by=world.owner, words="He was rude.", attempt=call)
-    return {"call": str(call.pk), "dispute": str(dispute.pk), "report": str(report.pk)}
+    approval.look_again(world.campaign)
+    check = approval.check_of(world.campaign)
+    assert check is not None
+    return {"call": str(call.pk), "dispute": str(dispute.pk), "report": str(report.pk), "check": str(check.pk)}
 
 
 def scenarios_and_levels(world: World, moderator: User) -> dict[str, str]:

@@ -61,6 +61,7 @@ PAGES = {
         "/moderation/queue/",
         "/moderation/queue/dispute/{dispute}/",
         "/moderation/queue/report/{report}/",
+        "/moderation/queue/running/{check}/",
         "/moderation/calls/{call}/",
         "/moderation/live/",
         "/moderation/ratings/",

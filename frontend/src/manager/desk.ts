@@ -1,6 +1,7 @@
 // The desk as it is seen: the strip with its one primary action, the contact, what the operator has written.
 
 import type { OwnLine } from "../line/phone.ts";
+import { sayAloud } from "../net/aloud.ts";
 import { byId } from "../net/parts.ts";
 import { clock, has, say } from "../net/texts.ts";
 import type { HandOver, Mode } from "./state.ts";
@@ -84,7 +85,7 @@ export function limit(sentence: string): void {
 }
 
 export function announce(sentence: string, urgent: boolean): void {
-  (urgent ? parts.urgent : parts.polite).textContent = sentence;
+  sayAloud(urgent ? parts.urgent : parts.polite, sentence);
 }
 
 function showContact(handover: HandOver): void {

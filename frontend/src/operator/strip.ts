@@ -3,6 +3,7 @@
 import type { LineState } from "../line/line.ts";
 import { isTelephone, phoneInstruction } from "../line/phone.ts";
 import { play } from "../line/sounds.ts";
+import { sayAloud } from "../net/aloud.ts";
 import { byId } from "../net/parts.ts";
 import { clock, has, money, say } from "../net/texts.ts";
 import type { Action, Mode } from "./mode.ts";
@@ -25,8 +26,6 @@ const TONES: Partial<Record<Mode, string>> = {
 };
 const URGENT: readonly Mode[] = ["talking", "wrap_up"];
 const MODE_LASTS_MS = 250;
-const KEPT_SENTENCES = 4;
-const SENTENCE_STAYS_MS = 15_000; // then whoever reads the page line by line does not come across it any more
 
 export interface Shown {
   muted: boolean;
@@ -84,14 +83,8 @@ export class Strip {
     else this.modeTimer = window.setTimeout(tell, MODE_LASTS_MS);
   }
 
-  /** For the ear. Each sentence is an addition to the region, so that none is replaced before it was read. */
   announce(sentence: string, urgent = false): void {
-    const region = byId(urgent ? "announce-urgent" : "announce");
-    const line = document.createElement("p");
-    line.textContent = sentence;
-    region.append(line);
-    while (region.childElementCount > KEPT_SENTENCES) region.firstElementChild?.remove();
-    window.setTimeout(() => line.remove(), SENTENCE_STAYS_MS);
+    sayAloud(byId(urgent ? "announce-urgent" : "announce"), sentence);
   }
 
   focusPrimary(): void {
