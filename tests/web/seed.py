@@ -23,8 +23,8 @@ from hearthline.lib import clock  # noqa: E402
 from hearthline.lib.ids import new_id  # noqa: E402
 from hearthline.lib.money import Money  # noqa: E402
 from hearthline.people.models import Role, User  # noqa: E402
-from hearthline.quality import approval, disputes, levels, ratings, readiness, reports, reviews  # noqa: E402
-from hearthline.quality.models import LevelChange  # noqa: E402
+from hearthline.quality import approval, decoy_calls, disputes, levels, ratings, readiness, reports, reviews  # noqa: E402
+from hearthline.quality.models import DecoyLending, DecoyNumber, LevelChange, Report  # noqa: E402
 from hearthline.quality.scenarios import library, writing  # noqa: E402
 from tests.campaigns.worlds import a_running_campaign  # noqa: E402
 from tests.people.conftest import a_person, a_second_factor  # noqa: E402
@@ -95,11 +95,23 @@ def scenarios_and_levels(world: World, moderator: User) -> dict[str, str]:
     return {"person": str(world.operator.pk), "level": str(proposed.pk)}
 
 
+def called_decoy(world: World, trunk: Trunk) -> dict[str, str]:
+    """The world's operator was shown a number that a stranger has called."""
+    number = DecoyNumber.objects.create(phone="+74951234567", trunk=trunk)
+    assignment = Attempt.objects.filter(campaign=world.campaign).order_by("dialled_at")[0].assignment
+    DecoyLending.objects.create(
+        number=number, operator=world.operator, campaign=world.campaign, assignment=assignment,
+        begun_at=clock.now() - timedelta(days=3), until=clock.now() + timedelta(days=27),
+    )  # fmt: skip
+    decoy_calls.note(decoy_calls.Incoming(number.phone, "+79261112233", clock.now(), 12_000))
+    return {"decoy": str(Report.objects.get(kind="decoy_called").pk)}
+
+
 world = a_world(contacts=40, calls=24)
 operators_affairs(world)
 admin, moderator = a_person(Role.ADMIN), a_person(Role.MODERATOR)
 a_second_factor(admin)
-Trunk.objects.create(name="A provider", host="127.0.0.1", port=9, username="100", password="-")
+trunk = Trunk.objects.create(name="A provider", host="127.0.0.1", port=9, username="100", password="-")
 print(
     json.dumps(
         {
@@ -115,6 +127,7 @@ print(
             "shared": urlsplit(make_link(world.recording().attempt_id, world.owner.pk, clock.now())).path,
             **judged_call(world, moderator),
             **scenarios_and_levels(world, moderator),
+            **called_decoy(world, trunk),
         }
     )
 )

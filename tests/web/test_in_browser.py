@@ -62,6 +62,7 @@ PAGES = {
         "/moderation/queue/dispute/{dispute}/",
         "/moderation/queue/report/{report}/",
         "/moderation/queue/running/{check}/",
+        "/moderation/queue/report/{decoy}/",
         "/moderation/calls/{call}/",
         "/moderation/live/",
         "/moderation/ratings/",
