@@ -88,9 +88,8 @@ def test_a_suspended_operator_who_comes_back_under_another_name() -> None:
     sister, another = an_operator(), an_operator()
     sign_in(sister, browser)
     assert found(ReportKind.RETURNED) == [], "two operators at one table"
-    moderator = a_moderator()
-    report = reports.tell(by=moderator, words="Rude.", attempt=conversation.attempt)
-    reports.close(report=report, moderator=moderator, action="suspend", answer="Three times rude.")
+    report = reports.tell(by=a_moderator(), words="Rude.", attempt=conversation.attempt)
+    reports.close(report=report, moderator=a_moderator(), action="suspend", answer="Three times rude.")
     assert found(ReportKind.RETURNED) == [], "the sister has not been here since"
     sign_in(another, browser)
     (back,) = found(ReportKind.RETURNED)

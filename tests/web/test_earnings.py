@@ -67,7 +67,7 @@ class TestPayouts:
     def test_details_are_kept_and_a_payout_is_asked_for_approved_and_paid(
         self, earned: World, operator: Client, admin: Client
     ) -> None:
-        assert "Say first" in page(operator, "operator:earnings")
+        assert "First say where" in page(operator, "operator:earnings")
         operator.post(reverse("operator:payout_details"), {"method": "card", "details": CARD})
         shown = page(operator, "operator:earnings")
         assert "ending in 5678" in shown
