@@ -6,11 +6,13 @@ import uuid
 from datetime import timedelta
 
 import pytest
+import time_machine
 from django.conf import settings
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
+from django_tasks_db.models import DBTaskResult
 
-from hearthline.ledger import check, selectors, services
+from hearthline.ledger import check, selectors, services, tasks
 from hearthline.ledger.models import Account, AccountKey, AccountKind, Transfer, TransferCode
 from hearthline.ledger.services import InsufficientFundsError, TelephoneCost
 from hearthline.lib import clock
@@ -211,6 +213,21 @@ def test_pay_matures_when_the_review_is_over_and_can_then_be_paid_out(customer: 
     paid_out(operator, 400)
     assert balance(AccountKind.OPERATOR_AVAILABLE, operator) == (0, 0)
     assert check.prove().faults == []
+
+
+def test_pay_that_has_just_come_due_is_matured_at_once_and_what_stays_due_is_left_to_the_round(
+    customer: uuid.UUID,
+) -> None:
+    services.settle_conversation(hold=held(customer, new_id(), 300), commission=rub(60))
+    due = clock.now() + timedelta(hours=settings.HEARTHLINE.review_window_hours)
+    for moment, queued in (
+        (due - timedelta(seconds=5), 0),
+        (due + timedelta(hours=1), 0),
+        (due + timedelta(seconds=5), 1),
+    ):
+        with time_machine.travel(moment, tick=False):
+            tasks.mature_what_came_due()
+        assert DBTaskResult.objects.filter(task_path__endswith="mature_pay").count() == queued
 
 
 def test_corrected_pay_goes_back_and_never_matures(customer: uuid.UUID) -> None:
