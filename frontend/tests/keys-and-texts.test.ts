@@ -37,7 +37,7 @@ test("durations", () => {
 });
 
 test("money by the currency's own minor unit", () => {
-  assert.equal(money(21400, "RUB", "en"), "₽214.00");
+  assert.equal(money(21400, "RUB", "en"), "214.00\u00a0₽");
   assert.equal(money(500, "JPY", "en"), "¥500");
   assert.equal(money(5, "", "en"), "–");
 });

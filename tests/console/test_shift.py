@@ -66,7 +66,7 @@ def test_a_whole_shift_by_keyboard_alone(at_work: Opens) -> None:
     expect(page.locator("#field-person")).to_be_focused()
     page.keyboard.type("Irina herself")
     anna.press("Control+Enter")
-    anna.sees("#note", "Saved: ₽12.00 earned.")
+    anna.sees("#note", "Saved: 12.00 ₽ earned.")
     anna.sees("#shift-earned", "12.00")
 
     anna.mode("Reserved for you")  # the next contact at once; this one is busy

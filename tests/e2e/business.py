@@ -38,6 +38,8 @@ def set_up_campaign(owner: Person, people: Path) -> None:
     page.get_by_label("What do you call it?").fill("Autumn check-up")
     page.get_by_label("Language of the calls").select_option("en")
     page.get_by_role("button", name="Go on").click()
+    page.wait_for_url("**/setup/")
+    page.wait_for_load_state()  # its script takes the file
     page.locator("input[type=file]").set_input_files(people)
     page.get_by_role("button", name="Import these contacts").click()
     expect(page.locator("#step-contacts")).to_contain_text("1 added", timeout=20_000)

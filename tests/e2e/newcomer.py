@@ -235,7 +235,7 @@ def work(operator: Person, phone: Phone) -> None:
     hears(page, "another look")  # a paid result needs its answer; the focus is in it
     page.keyboard.type("=a check-up")
     operator.press("Control+Enter")
-    hears(page, "Saved: ₽9.60 earned.")
+    hears(page, "Saved: 9.60 ₽ earned.")
     leave_fields(operator)
     end_shift(operator)
     operator.look("after-work")

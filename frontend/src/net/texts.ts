@@ -35,11 +35,20 @@ export function clock(seconds: number): string {
   return hours > 0 ? `${hours}:${String(minutes).padStart(2, "0")}:${rest}` : `${minutes}:${rest}`;
 }
 
-/** Minor units with their currency by the reader's language: "214.00 ₽". */
+/** Minor units with their currency as the exchange's own pages write it: "214.00 ₽", "$12.50". A currency that the language knows
+ * only by its code is written by its own sign, after the amount. */
 export function money(minor: number, currency: string, language = document.documentElement.lang || "en"): string {
   if (!currency) return "–";
-  const format = new Intl.NumberFormat(language, { style: "currency", currency, currencyDisplay: "narrowSymbol" });
-  return format.format(minor / 10 ** (format.resolvedOptions().maximumFractionDigits ?? 2));
+  const style = (currencyDisplay: string) =>
+    new Intl.NumberFormat(language, { style: "currency", currency, currencyDisplay } as Intl.NumberFormatOptions);
+  const sign = (format: Intl.NumberFormat) => format.formatToParts(0).find((part) => part.type === "currency")?.value;
+  const format = style("symbol");
+  const digits = format.resolvedOptions().maximumFractionDigits ?? 2;
+  const amount = minor / 10 ** digits;
+  const own = sign(style("narrowSymbol"));
+  if (sign(format) !== currency || !own || own === currency) return format.format(amount);
+  const number = new Intl.NumberFormat(language, { minimumFractionDigits: digits, maximumFractionDigits: digits });
+  return `${number.format(amount)}\u00a0${own}`;
 }
 
 /** An estimate: from 20 on without the minor part, "185 ₽". */

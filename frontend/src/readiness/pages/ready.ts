@@ -188,6 +188,8 @@ async function keep(): Promise<void> {
     announce(sentence);
     const go = byId("ready-go");
     go.hidden = false;
+    start.classList.replace("btn-primary", "btn-quiet"); // one thing to do next
+    document.getElementById("ready-skip")?.remove();
     go.focus();
     document.getElementById("ready-skip")?.remove();
   } catch (error) {
