@@ -52,7 +52,7 @@ class World:
         source = "import json, sys, django\ndjango.setup()\n" + code
         done = subprocess.run(
             [sys.executable, "-c", source, *arguments],
-            env=self.environment, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False,
+            env=self.environment, cwd=ROOT, capture_output=True, text=True, timeout=150, check=False,
         )  # fmt: skip
         assert done.returncode == 0, done.stderr
         return json.loads(done.stdout) if done.stdout.strip() else None
@@ -100,7 +100,7 @@ def running(campaigns: dict[str, list[str]]) -> Iterator[World]:
             run = [sys.executable, "-m", "hearthline"]
             seeded = subprocess.run(
                 [sys.executable, "-m", "tests.console.seed", str(ready["port"]), json.dumps(campaigns)],
-                env=environment, cwd=ROOT, check=False, capture_output=True, text=True, timeout=60,
+                env=environment, cwd=ROOT, check=False, capture_output=True, text=True, timeout=150,
             )  # fmt: skip
             assert seeded.returncode == 0, seeded.stderr
             exchange = subprocess.Popen([*run, "up"], env=environment, cwd=ROOT, stdout=log, stderr=log)

@@ -112,7 +112,7 @@ def test_compose_takes_it(secrets: Path, profiles: str) -> None:
     command = ["docker", "compose", "--env-file", "env.example", "config", "--quiet"]
     environment = {**os.environ, "COMPOSE_PROFILES": profiles}
     done = subprocess.run(
-        command, cwd=secrets.parent, env=environment, capture_output=True, text=True, timeout=60, check=False
+        command, cwd=secrets.parent, env=environment, capture_output=True, text=True, timeout=150, check=False
     )
     assert done.returncode == 0, done.stderr
 
@@ -126,7 +126,7 @@ def test_caddy_takes_its_file(tmp_path: Path, tls: str) -> None:
     }  # fmt: skip
     done = subprocess.run(
         ["caddy", "validate", "--adapter", "caddyfile", "--config", DEPLOY / "Caddyfile"],
-        env=environment, capture_output=True, text=True, timeout=60, check=False,
+        env=environment, capture_output=True, text=True, timeout=150, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
 

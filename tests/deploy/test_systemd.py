@@ -24,7 +24,7 @@ pytestmark = pytest.mark.skipif(
 
 def run(*words: str | Path, **env: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        list(words), capture_output=True, text=True, timeout=60, check=False, env={**os.environ, **env}
+        list(words), capture_output=True, text=True, timeout=150, check=False, env={**os.environ, **env}
     )
 
 

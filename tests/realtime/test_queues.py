@@ -55,7 +55,7 @@ def server(place: Place) -> Iterator[subprocess.Popen[bytes]]:
 
 
 async def test_another_process_answers_many_at_once(bus: Bus, server: subprocess.Popen[bytes]) -> None:
-    replies = await asyncio.gather(*(bus.request("callcontrol:x", {"n": n}) for n in range(500)))
+    replies = await asyncio.gather(*(bus.request("callcontrol:x", {"n": n}, timeout_s=60) for n in range(500)))
     assert [r["doubled"] for r in replies] == [n * 2 for n in range(500)]
 
 

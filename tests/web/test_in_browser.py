@@ -324,7 +324,7 @@ def test_results_come_by_themselves_and_leave_as_a_spreadsheet(
         env={**exchange.environment, "DJANGO_SETTINGS_MODULE": "hearthline.settings"},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=150,
         check=False,
     )
     assert done.returncode == 0, done.stderr
