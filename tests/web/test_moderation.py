@@ -189,3 +189,17 @@ def test_a_recording_is_the_operators_to_hear_and_no_other_operators(world: Worl
     url = reverse("recordings:audio", args=[world.recording().pk])
     assert as_person(world.operator).get(url).status_code == 200
     assert as_person(an_operator()).get(url).status_code == 404
+
+
+def test_an_operator_who_has_appealed_is_not_told_to_appeal(talked: Conversation, as_person: As) -> None:
+    owner = owner_of(talked.campaign)
+    ratings.reject(attempt=talked.attempt, by=owner, reason="rude", words="Shouted.", at_ms=None)
+    client = as_person(talked.operator)
+    own = reverse("operator:call", args=[talked.attempt.pk])
+    assert "Rejected; you may appeal." in client.get(reverse("operator:feedback")).content.decode()
+    assert "Without an appeal the money goes back" in client.get(own).content.decode()
+    disputes.appeal(attempt=talked.attempt, operator=talked.operator, kind="rejection", words="I whispered.")
+    assert "Rejected; you have appealed." in client.get(reverse("operator:feedback")).content.decode()
+    page = client.get(own).content.decode()
+    assert "you have appealed, and a moderator decides" in page
+    assert "Without an appeal" not in page

@@ -51,7 +51,6 @@ def feedback(request: HttpRequest) -> HttpResponse:
         "disputes": Dispute.objects.filter(operator=request.user)
         .select_related("attempt__campaign")
         .order_by("-opened_at")[:SHOWN],
-        "appealed": set(Dispute.objects.filter(operator=request.user).values_list("attempt_id", flat=True)),
     }
     return render(request, "operator/feedback.html", context)
 

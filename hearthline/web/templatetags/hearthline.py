@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -163,6 +164,12 @@ def answer(value: Any) -> str:
     if _ISO_DAY.fullmatch(text) and (day := parse_date(text)):
         return date_format(day, "SHORT_DATE_FORMAT")
     return text
+
+
+@register.filter
+def each(rows: Iterable[Any], attribute: str) -> set[Any]:
+    """One attribute of each row, to ask whether something is among them."""
+    return {getattr(row, attribute) for row in rows}
 
 
 @register.filter
