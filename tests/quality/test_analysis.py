@@ -157,6 +157,15 @@ def test_nothing_and_hardly_anything_are_analysed_too() -> None:
     assert analyse([(short, short)]).contact == []
 
 
+@pytest.mark.parametrize("ms", [5, 10, 20, 80, 150, 290, 310, 450])
+def test_a_call_that_is_hung_up_at_once_is_analysed(ms: int) -> None:
+    contact, operator = conversation(2, "en").channels()
+    begin = 8 * 1000
+    found = analyse([(contact[begin : begin + 8 * ms], operator[begin : begin + 8 * ms])])
+    assert found.duration_ms <= max(ms, 10)
+    assert codes(found, NOT_REACHED) == []
+
+
 def test_pieces_of_any_length_give_the_same() -> None:
     contact, operator = conversation(5).channels()
     whole = analyse([(contact, operator)])

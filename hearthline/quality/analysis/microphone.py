@@ -98,7 +98,8 @@ def mask_of(spans: Sequence[Span], length: int) -> NDArray[np.bool_]:
 
 def _envelope(frames: Frames) -> Floats:
     power = (10 ** (frames.bands_db[:, _VOWEL_BANDS] / 10)).sum(axis=1)
-    smooth = np.convolve(power, np.hanning(NUCLEUS_SMOOTH + 2)[1:-1] / np.hanning(NUCLEUS_SMOOTH + 2).sum(), "same")
+    window = np.hanning(NUCLEUS_SMOOTH + 2)[1:-1] / np.hanning(NUCLEUS_SMOOTH + 2).sum()
+    smooth = np.convolve(power, window)[len(window) // 2 :][: len(power)]
     return (10 * np.log10(np.maximum(smooth, 10 ** (QUIETEST_DB / 10)))).astype(np.float32)
 
 
@@ -126,7 +127,8 @@ def _nuclei(envelope: Floats) -> list[int]:
 
 def _widened(mask: NDArray[np.bool_], by: int) -> NDArray[np.bool_]:
     """Speech fades: so many frames around it are no quiet."""
-    return np.convolve(mask, np.ones(2 * by + 1), "same") > 0
+    # "same" of a call shorter than the window would be as long as the window
+    return np.convolve(mask, np.ones(2 * by + 1))[by : by + len(mask)] > 0
 
 
 def _mean_db(level_db: Floats) -> float:
