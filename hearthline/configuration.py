@@ -181,6 +181,19 @@ class Configuration(BaseSettings):
     rejections_free_a_day: int = 3  # a customer may always reject so many conversations within 24 hours
     rejections_percent_a_day: int = 10  # ... and so many of a hundred paid ones
     tell_of_listening: bool = True  # an operator sees that a moderator listens live
+    # what the exchange reports to moderators by itself, once an hour (docs/moderation.md)
+    report_window_days: int = 7  # looked back upon
+    report_least_calls: int = 5  # of one kind by one operator, before a habit is reported
+    report_long_percent: int = 30  # of the answered calls that run into the limit
+    report_short_percent: int = 40  # of the paid conversations that are hardly longer than ...
+    report_short_margin_s: int = 5  # ... so much over the least that is paid for
+    report_unfounded_percent: int = 30  # of the answered calls with a paid result that their evidence does not bear out
+    report_habit_percent: int = 30  # of the answered calls in which an operator interrupts, is silent, noisy, ...
+    report_share_calls: int = 20  # answered calls before an operator's share of paid ones is compared
+    report_duplicates: int = 3  # contacts entered twice by one operator
+    report_same_number_campaigns: int = 3  # in which one operator was paid for one number
+    report_rejections: int = 5  # in a month, before a customer's habits are looked at
+    report_rejected_percent: int = 15  # of a customer's conversations
     # the analysis of recordings: from which value on a call is shown to a moderator (docs/analysis.md)
     analyse_recordings: bool = True
     suspicion_machine_percent: int = 60  # likelihood of an answering machine, where a conversation was claimed

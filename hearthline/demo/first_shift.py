@@ -14,10 +14,10 @@ from django.conf import settings
 
 from hearthline.calls.models import HandOver, HandOverState, Recording
 from hearthline.campaigns.models import Campaign, Contact, DispositionKind
-from hearthline.demo.opinions import look_at_calls
 from hearthline.demo.campaigns import ENGLISH, RUSSIAN, DemoCampaign
 from hearthline.demo.contacts import characters
 from hearthline.demo.headset import Headset
+from hearthline.demo.opinions import look_at_calls
 from hearthline.demo.robot_manager import RobotManager
 from hearthline.demo.robot_operator import HandOvers, RobotOperator, Work
 from hearthline.demo.seed import CUSTOMER

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import uuid
+from collections.abc import Iterable
 from datetime import timedelta
 
 from django.db import IntegrityError, transaction
@@ -92,6 +94,8 @@ def decide(
     answer = answer.strip()[:2000]
     if not answer:
         raise InvalidInputError(_("Give your reasons; the operator will read them."))
+    if moderator.pk == dispute.operator_id:
+        raise NotAllowedError(_("You have a part in this. Leave it to another moderator."))
     if dispute.review is not None and dispute.review.reviewer_id == moderator.pk:
         raise NotAllowedError(_("You gave this score. Leave it to another moderator."))
     state = DisputeState.UPHELD if upheld else DisputeState.REFUSED
@@ -149,6 +153,12 @@ def _pay_after_all(dispute: Dispute) -> None:
     attempt.earned_minor += more
     attempt.save(update_fields=["earned_minor"])
     Shift.objects.filter(pk=attempt.shift_id).update(earned_minor=F("earned_minor") + more)
+
+
+def paid_after_all(attempts: Iterable[Attempt]) -> set[uuid.UUID]:
+    """Those of these calls that the exchange paid upon an appeal, available at once."""
+    upheld = Dispute.objects.filter(attempt__in=list(attempts), kind=DisputeKind.NOT_PAID, state=DisputeState.UPHELD)
+    return set(upheld.values_list("attempt", flat=True))
 
 
 def pay_of(attempt: Attempt) -> Money:

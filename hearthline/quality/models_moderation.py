@@ -184,6 +184,7 @@ class ReportKind(models.TextChoices):
     LONG_CALLS = "long_calls", _("calls that run into the limit")
     PAYABLE_SHARE = "payable_share", _("a share of paid calls far from the others'")
     SHORT_CONVERSATIONS = "short_conversations", _("very short conversations")
+    UNFOUNDED_RESULTS = "unfounded_results", _("results that the calls do not bear out")
     SAME_NUMBER = "same_number", _("one number in many campaigns")
     SELF_DEALING = "self_dealing", _("operator and contact belong together")
     RETURNED = "returned", _("a suspended operator with another account")

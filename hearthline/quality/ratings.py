@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.db import transaction
+from django.db.models import Sum
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
@@ -22,7 +23,7 @@ from hearthline.ledger import reversals
 from hearthline.lib import clock
 from hearthline.lib.errors import ConflictError, InvalidInputError
 from hearthline.people import audit, letters
-from hearthline.people.models import User
+from hearthline.people.models import Organisation, User
 from hearthline.quality.models import CallRating, Dispute
 from hearthline.quality.models_moderation import DisputeKind, DisputeState, RatingReason
 from hearthline.realtime.audiences import STAFF, organisation_audience, user_audience
@@ -96,6 +97,8 @@ def reject(
             raise ConflictError(_("You were not charged for this call; there is nothing to take back."))
         if CallRating.objects.filter(attempt=attempt, rejected_at__isnull=False).exists():
             raise ConflictError(_("This call was rejected already."))
+        # one after the other, so that two at once do not both find the last one of the day
+        Organisation.objects.select_for_update(no_key=True).get(pk=attempt.campaign.organisation_id)
         _bounded(attempt, now)
         matures_at = reversals.stop_maturing(hold)
         stands_at = now + timedelta(hours=settings.HEARTHLINE.appeal_hours)
@@ -187,6 +190,13 @@ def contested(attempts: Iterable[Attempt]) -> set[uuid.UUID]:
     """Those of these calls that a customer has rejected, and nobody has decided yet."""
     open_ones = CallRating.objects.filter(attempt__in=list(attempts), rejected_at__isnull=False, settled_at=None)
     return set(open_ones.values_list("pk", flat=True))
+
+
+def pay_undecided(operator: User) -> int:
+    """Minor units of this operator's pay that stay in review because customers have rejected the calls."""
+    open_ones = CallRating.objects.filter(attempt__operator=operator, rejected_at__isnull=False, settled_at=None)
+    total: int | None = open_ones.aggregate(total=Sum("attempt__earned_minor"))["total"]
+    return total or 0
 
 
 def _judge(attempt: Attempt, stars: int, reason: str) -> None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
+from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
@@ -33,7 +34,8 @@ MAX_CALLS = 20  # in the evidence
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What a rule has found. `key` says what it is about, so that one matter is one report."""
+    """What a rule has found. `key` says what it is about, so that one matter is one report. `each`: every call is a matter of its own;
+    those that a moderator has judged are not brought again, others are brought at once."""
 
     kind: ReportKind
     key: str
@@ -43,15 +45,23 @@ class Finding:
     campaign: uuid.UUID | None = None
     organisation: uuid.UUID | None = None
     attempt: uuid.UUID | None = None
+    each: bool = False
 
 
 def open_found(finding: Finding) -> Report | None:
     """The report of a finding: a new one, or the open one with its evidence brought up to date. None: closed lately."""
-    evidence = {"figures": dict(finding.figures), "calls": [str(id) for id in finding.calls[:MAX_CALLS]]}
     now = clock.now()
+    calls = [str(id) for id in finding.calls]
+    if finding.each:
+        judged = _judged(finding.key)
+        calls = [id for id in calls if id not in judged]
+        if not calls:
+            return None
+    figures = {**finding.figures, "found": len(calls)} if finding.each else dict(finding.figures)
+    evidence = {"figures": figures, "calls": calls[:MAX_CALLS]}
     if Report.objects.filter(key=finding.key, closed_at=None).update(evidence=evidence):
         return Report.objects.filter(key=finding.key, closed_at=None).first()
-    if Report.objects.filter(key=finding.key, closed_at__gt=now - QUIET).exists():
+    if not finding.each and Report.objects.filter(key=finding.key, closed_at__gt=now - QUIET).exists():
         return None
     subject = {
         "operator_id": finding.operator,
@@ -60,6 +70,13 @@ def open_found(finding: Finding) -> Report | None:
         "attempt_id": finding.attempt,
     }
     return _open(Report(kind=finding.kind, key=finding.key, evidence=evidence, opened_at=now, **subject))
+
+
+def _judged(key: str) -> set[str]:
+    """The calls of the closed reports of this matter: as long as a rule may still find them."""
+    since = clock.now() - timedelta(days=settings.HEARTHLINE.report_window_days) - QUIET
+    closed = Report.objects.filter(key=key, closed_at__gt=since).values_list("evidence", flat=True)
+    return {id for evidence in closed for id in evidence.get("calls", [])}
 
 
 def tell(
@@ -89,8 +106,18 @@ def tell(
     return report
 
 
+def offered(report: Report) -> list[ReportAction]:
+    """What can be done about it as things are: nothing is given back where nothing was paid."""
+    calls = report.evidence.get("calls", [])[:MAX_CALLS]
+    paid = list(Attempt.objects.filter(pk__in=calls, payable=True).values_list("charged_minor", flat=True))
+    vain = set() if any(paid) else {ReportAction.REFUND}
+    if not paid:
+        vain.add(ReportAction.REVERSE)
+    return [action for action in actions_for(report) if action not in vain]
+
+
 def actions_for(report: Report) -> list[ReportAction]:
-    """What can be done about it."""
+    """What fits its kind."""
     actions = [ReportAction.DISMISS]
     if report.operator_id is not None:
         actions += [ReportAction.COACH, ReportAction.SUSPEND]

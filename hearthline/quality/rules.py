@@ -1,8 +1,8 @@
 """What the exchange finds by itself: figures that are out of the ordinary, each rule with its bounds.
 
 A rule reads a bounded window of each campaign that is or was lately at work and yields `Finding`s; it decides nothing. The bounds are
-here, in one place, for a person to judge. Calls with robots, for practice or as golden contacts, are judged elsewhere (`scoring`): here
-they would stand for people.
+settings (`Configuration.report_...`); what they mean is here. Calls with robots, for practice or as golden contacts, are judged elsewhere
+(`scoring`): here they would stand for people.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
+from django.conf import settings
 from django.db.models import Count, Q, QuerySet
 
 from hearthline.calls.call_state import EndReason
@@ -27,25 +28,25 @@ from hearthline.quality.models_moderation import ReportKind
 from hearthline.quality.reports import Finding, open_found
 from hearthline.quality.self_dealing import of_returned, of_self_dealing
 
-WINDOW = timedelta(days=7)
 MONTH = timedelta(days=30)
 CAMPAIGNS = 2000
 CALLS = 20_000  # of one campaign in the window
 
-LEAST_CALLS = 5
-LONG_SHARE = 0.3  # of the answered calls
-SHORT_SHARE = 0.4  # of the paid conversations
-SHORT_MARGIN_S = 5  # beyond the campaign's least talk: just long enough to be paid
-SHARE_CALLS = 20  # answered calls before a share is compared
 SHARE_DEVIATIONS = 4.0  # standard deviations of a binomial from the others' share
-DUPLICATES = 3  # contacts entered twice by one operator
-SAME_NUMBER_CAMPAIGNS = 3  # one operator, one number, paid in so many campaigns
-REJECTIONS = 5  # in a month, before a customer's habits are looked at
-REJECTED_SHARE = 0.15
-OVERTURNED_SHARE = 0.5
+OVERTURNED_SHARE = 0.5  # of a customer's rejections
+# why a call was not paid although its operator said that it should be: the evidence spoke against them
+UNFOUNDED = frozenset({"too_short", "contact_not_heard", "operator_not_heard"})
 DOUBTFUL = frozenset({"machine", "fax", "one_way_audio", "silent_operator", "short"})  # in a call that was paid
-HABITS = frozenset({"interrupting", "clipped", "noisy", "idle"})
-HABIT_SHARE = 0.3  # of the answered calls
+HABITS = frozenset({"interrupting", "clipped", "noisy", "idle", "silent_operator", "one_way_audio"})
+
+
+def _window() -> timedelta:
+    return timedelta(days=settings.HEARTHLINE.report_window_days)
+
+
+def _many(count: int, of: int, percent: int) -> bool:
+    """A habit: often enough to be one, and a large enough share."""
+    return count >= settings.HEARTHLINE.report_least_calls and 100 * count >= percent * of
 
 
 @dataclass(slots=True)
@@ -56,14 +57,23 @@ class _Work:
     paid: int = 0
     long: list[uuid.UUID] = field(default_factory=list)
     short: list[uuid.UUID] = field(default_factory=list)
+    unfounded: list[uuid.UUID] = field(default_factory=list)
 
 
 def look(now: datetime) -> int:
-    """Every rule once. Returns how many reports are open for what was found; safe to repeat, in several places at once."""
-    found = 0
+    """Every rule once. Returns how many reports are open for what was found; safe to repeat, in several places at once.
+
+    Raises an ExceptionGroup when rules have failed, after the others have been asked.
+    """
+    found, failures = 0, []
     for rule in RULES:
-        for finding in rule(now):
-            found += open_found(finding) is not None
+        try:
+            for finding in rule(now):
+                found += open_found(finding) is not None
+        except Exception as failure:  # noqa: BLE001 - it is raised below: one rule must not silence the others
+            failures.append(failure)
+    if failures:
+        raise ExceptionGroup("rules have failed", failures)
     return found
 
 
@@ -73,26 +83,25 @@ def _with_people(**which: Any) -> QuerySet[Attempt]:
 
 def of_calls(now: datetime) -> Iterator[Finding]:
     """Calls into the limit, very short paid ones, shares far from the others': per campaign, per operator in it."""
-    at_work = Q(state=CampaignState.RUNNING) | Q(finished_at__gt=now - WINDOW) | Q(state=CampaignState.PAUSED)
+    at_work = Q(state=CampaignState.RUNNING) | Q(finished_at__gt=now - _window()) | Q(state=CampaignState.PAUSED)
     campaigns = Campaign.objects.filter(at_work, started_at__isnull=False).order_by("-started_at")[:CAMPAIGNS]
     for campaign in campaigns:
         works = _works(campaign, now)
         yield from _long_calls(campaign, works)
         for operator, work in works.items():
             yield from _short_conversations(campaign, operator, work)
+            yield from _unfounded_results(campaign, operator, work)
             yield from _payable_share(campaign, operator, works)
 
 
 def _works(campaign: Campaign, now: datetime) -> dict[uuid.UUID, _Work]:
-    rows = (
-        _with_people(campaign=campaign, dialled_at__gt=now - WINDOW, answered_at__isnull=False)
-        .filter(wrapped_up_at__isnull=False)
-        .order_by("-dialled_at")
-    )
+    rows = _with_people(
+        campaign=campaign, dialled_at__gt=now - _window(), answered_at__isnull=False, wrapped_up_at__isnull=False
+    ).order_by("-dialled_at")
     works: dict[uuid.UUID, _Work] = defaultdict(_Work)
-    short_ms = (campaign.min_talk_s + SHORT_MARGIN_S) * 1000
-    for id, operator, talk_ms, payable, reason in rows.values_list(
-        "pk", "operator_id", "talk_ms", "payable", "machine__end_reason"
+    short_ms = (campaign.min_talk_s + settings.HEARTHLINE.report_short_margin_s) * 1000
+    for id, operator, talk_ms, payable, unpaid, reason in rows.values_list(
+        "pk", "operator_id", "talk_ms", "payable", "not_payable_reason", "machine__end_reason"
     )[:CALLS]:
         work = works[operator]
         work.answered += 1
@@ -101,6 +110,8 @@ def _works(campaign: Campaign, now: datetime) -> dict[uuid.UUID, _Work]:
             work.long.append(id)
         if payable and talk_ms < short_ms:
             work.short.append(id)
+        if unpaid in UNFOUNDED:
+            work.unfounded.append(id)
     return works
 
 
@@ -109,13 +120,14 @@ def _long_calls(campaign: Campaign, works: dict[uuid.UUID, _Work]) -> Iterator[F
     answered = sum(work.answered for work in works.values())
     long = [id for work in works.values() for id in work.long]
     figures = {"limit_s": campaign.max_duration_s}
-    if len(long) >= LEAST_CALLS and len(long) >= LONG_SHARE * answered:
+    percent = settings.HEARTHLINE.report_long_percent
+    if _many(len(long), answered, percent):
         counts = {"long": len(long), "answered": answered}
         key = f"long_calls:campaign:{campaign.pk}"
         yield Finding(ReportKind.LONG_CALLS, key, figures | counts, long, campaign=campaign.pk)
         return
     for operator, work in works.items():
-        if len(work.long) >= LEAST_CALLS and len(work.long) >= LONG_SHARE * work.answered:
+        if _many(len(work.long), work.answered, percent):
             counts = {"long": len(work.long), "answered": work.answered}
             key = f"long_calls:{campaign.pk}:{operator}"
             yield Finding(
@@ -124,11 +136,20 @@ def _long_calls(campaign: Campaign, works: dict[uuid.UUID, _Work]) -> Iterator[F
 
 
 def _short_conversations(campaign: Campaign, operator: uuid.UUID, work: _Work) -> Iterator[Finding]:
-    if len(work.short) < LEAST_CALLS or len(work.short) < SHORT_SHARE * work.paid:
+    if not _many(len(work.short), work.paid, settings.HEARTHLINE.report_short_percent):
         return
     figures = {"short": len(work.short), "paid": work.paid, "least_s": campaign.min_talk_s}
     key = f"short_conversations:{campaign.pk}:{operator}"
     yield Finding(ReportKind.SHORT_CONVERSATIONS, key, figures, work.short, operator=operator, campaign=campaign.pk)
+
+
+def _unfounded_results(campaign: Campaign, operator: uuid.UUID, work: _Work) -> Iterator[Finding]:
+    """They say that it was a conversation; the log says that hardly anything was. It cost nobody money, and a contact each time."""
+    if not _many(len(work.unfounded), work.answered, settings.HEARTHLINE.report_unfounded_percent):
+        return
+    figures = {"unfounded": len(work.unfounded), "answered": work.answered}
+    key = f"unfounded_results:{campaign.pk}:{operator}"
+    yield Finding(ReportKind.UNFOUNDED_RESULTS, key, figures, work.unfounded, operator=operator, campaign=campaign.pk)
 
 
 def _payable_share(campaign: Campaign, operator: uuid.UUID, works: dict[uuid.UUID, _Work]) -> Iterator[Finding]:
@@ -136,7 +157,7 @@ def _payable_share(campaign: Campaign, operator: uuid.UUID, works: dict[uuid.UUI
     work = works[operator]
     others = [other for id, other in works.items() if id != operator]
     their_calls = sum(other.answered for other in others)
-    if work.answered < SHARE_CALLS or their_calls < SHARE_CALLS:
+    if min(work.answered, their_calls) < settings.HEARTHLINE.report_share_calls:
         return
     theirs = sum(other.paid for other in others) / their_calls
     # Laplace's rule keeps a share of 0 or 1 from making every difference infinite
@@ -160,8 +181,12 @@ def _latest_paid(campaign: Campaign, operator: uuid.UUID) -> list[uuid.UUID]:
 
 def of_duplicates(now: datetime) -> Iterator[Finding]:
     """Contacts that an operator entered although the campaign had them: refused, and counted."""
-    refused = AuditEntry.objects.filter(tag=audit.Tag.WEB_CONTACT_REFUSED, at__gt=now - WINDOW, actor__isnull=False)
-    for row in refused.values("actor").annotate(times=Count("pk")).filter(times__gte=DUPLICATES)[:CAMPAIGNS]:
+    refused = AuditEntry.objects.filter(tag=audit.Tag.WEB_CONTACT_REFUSED, at__gt=now - _window(), actor__isnull=False)
+    for row in (
+        refused.values("actor")
+        .annotate(times=Count("pk"))
+        .filter(times__gte=settings.HEARTHLINE.report_duplicates)[:CAMPAIGNS]
+    ):
         key = f"duplicate_contacts:{row['actor']}"
         yield Finding(ReportKind.DUPLICATE_CONTACTS, key, {"times": row["times"]}, operator=row["actor"])
 
@@ -172,7 +197,7 @@ def of_same_numbers(now: datetime) -> Iterator[Finding]:
     seen = (
         paid.values("operator", "contact__phone")
         .annotate(campaigns=Count("campaign", distinct=True))
-        .filter(campaigns__gte=SAME_NUMBER_CAMPAIGNS)
+        .filter(campaigns__gte=settings.HEARTHLINE.report_same_number_campaigns)
         .order_by("operator", "contact__phone")
     )
     for row in seen[:CAMPAIGNS]:
@@ -191,14 +216,14 @@ def of_customers(now: datetime) -> Iterator[Finding]:
         CallRating.objects.filter(rejected_at__gt=now - MONTH)
         .values("organisation")
         .annotate(rejected=Count("pk"), overturned=Count("pk", filter=Q(upheld=False)))
-        .filter(rejected__gte=REJECTIONS)
+        .filter(rejected__gte=settings.HEARTHLINE.report_rejections)
     )
     for row in rows[:CAMPAIGNS]:
         paid = _with_people(
             campaign__organisation=row["organisation"], payable=True, dialled_at__gt=now - MONTH
         ).count()
         all_of_them = paid + row["rejected"] - row["overturned"]
-        often = row["rejected"] >= REJECTED_SHARE * max(1, all_of_them)
+        often = 100 * row["rejected"] >= settings.HEARTHLINE.report_rejected_percent * max(1, all_of_them)
         if often or row["overturned"] >= OVERTURNED_SHARE * row["rejected"]:
             calls = CallRating.objects.filter(organisation=row["organisation"], rejected_at__gt=now - MONTH)
             yield Finding(
@@ -211,17 +236,19 @@ def of_customers(now: datetime) -> Iterator[Finding]:
 
 
 def of_recordings(now: datetime) -> Iterator[Finding]:
-    """What the analysis of recordings found. What makes a paid conversation doubtful is reported by the call; what is a habit, by the
-    operator, when it is in so many of their calls."""
+    """What the analysis of recordings found. What makes a paid conversation doubtful is reported, each call of it; what is a habit, when
+    it is in so many of an operator's calls, paid or not."""
     rows = CallAnalysis.objects.filter(
         state=AnalysisState.DONE,
         suspicion_count__gt=0,
-        changed_at__gt=now - WINDOW,
+        changed_at__gt=now - _window(),
         recording__attempt__contact__scenario="",
     ).order_by("-changed_at")
     habits: dict[tuple[uuid.UUID, str], list[uuid.UUID]] = defaultdict(list)
-    for codes, attempt, operator, campaign, payable in rows.values_list(
+    doubtful: dict[tuple[uuid.UUID, uuid.UUID, str], list[uuid.UUID]] = defaultdict(list)
+    for codes, evidence, attempt, operator, campaign, payable in rows.values_list(
         "suspicions",
+        "evidence",
         "recording__attempt_id",
         "recording__attempt__operator_id",
         "recording__attempt__campaign_id",
@@ -229,20 +256,33 @@ def of_recordings(now: datetime) -> Iterator[Finding]:
     )[:CALLS]:
         for code in codes:
             if code in DOUBTFUL and payable:
-                key = f"suspicious_call:{attempt}"
-                yield Finding(
-                    ReportKind.SUSPICIOUS_CALL, key, {"code": code}, [attempt], operator=operator, campaign=campaign,
-                    attempt=attempt,
-                )  # fmt: skip
-            elif code in HABITS:
+                doubtful[operator, campaign, code].append(attempt)
+            if code in HABITS and evidence.get(code, {}).get("side") != "contact":
                 habits[operator, code].append(attempt)
-    for (operator, code), calls in habits.items():
-        answered = _with_people(operator=operator, dialled_at__gt=now - WINDOW, answered_at__isnull=False).count()
-        if len(calls) >= LEAST_CALLS and len(calls) >= HABIT_SHARE * answered:
-            figures: dict[str, int | float | str] = {"code": code, "calls": len(calls), "answered": answered}
-            yield Finding(
-                ReportKind.SUSPICIOUS_CALL, f"suspicious_call:{code}:{operator}", figures, calls, operator=operator
-            )
+    yield from _doubtful(doubtful)
+    yield from _habits(habits, now)
+
+
+def _doubtful(found: dict[tuple[uuid.UUID, uuid.UUID, str], list[uuid.UUID]]) -> Iterator[Finding]:
+    for (operator, campaign, code), calls in found.items():
+        key = f"suspicious_call:{code}:{operator}:{campaign}"
+        alone = calls[0] if len(calls) == 1 else None
+        yield Finding(
+            ReportKind.SUSPICIOUS_CALL, key, {"code": code}, calls, operator=operator, campaign=campaign,
+            attempt=alone, each=True,
+        )  # fmt: skip
+
+
+def _habits(found: dict[tuple[uuid.UUID, str], list[uuid.UUID]], now: datetime) -> Iterator[Finding]:
+    operators = {operator for operator, _code in found}
+    rows = _with_people(operator__in=operators, dialled_at__gt=now - _window(), answered_at__isnull=False)
+    answered = dict(rows.order_by().values_list("operator").annotate(calls=Count("pk")))
+    for (operator, code), calls in found.items():
+        of = answered.get(operator, len(calls))
+        if _many(len(calls), of, settings.HEARTHLINE.report_habit_percent):
+            figures: dict[str, int | float | str] = {"code": code, "calls": len(calls), "answered": of}
+            key = f"suspicious_call:{code}:{operator}"
+            yield Finding(ReportKind.SUSPICIOUS_CALL, key, figures, calls, operator=operator)
 
 
 RULES: tuple[Callable[[datetime], Iterator[Finding]], ...] = (

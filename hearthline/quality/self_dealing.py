@@ -21,6 +21,7 @@ MONTH = timedelta(days=30)
 MOST = 2000  # of each rule, in one look
 MOST_SIGNS = 20_000  # rows that show who signs in from where
 CALLS = 10  # in the evidence
+SHARED_BY_MOST = 20  # people behind one sign: a household or an office; more are a provider, or our own proxy
 
 
 def of_self_dealing(now: datetime) -> Iterator[Finding]:
@@ -95,7 +96,7 @@ def _owners_beside_operators(
     for sign, person in pairs:
         if sign is not None and person is not None:
             people[sign].add(person)
-    shared = [ids for ids in people.values() if len(ids) > 1]
+    shared = [ids for ids in people.values() if 1 < len(ids) <= SHARED_BY_MOST]
     owners: dict[uuid.UUID, list[uuid.UUID]] = defaultdict(list)
     owned = Membership.objects.filter(user__in=set().union(*shared), level=MembershipLevel.OWNER)
     for user, organisation in owned.values_list("user_id", "organisation_id"):

@@ -13,9 +13,9 @@ from hearthline.callcontrol.trunks import ChosenTrunk, NoTrunkError, Wanted, tak
 from hearthline.calls.models import CampaignRating, Node, Trunk
 from hearthline.campaigns.models import Campaign, CampaignState, Contact
 from hearthline.campaigns.scripts import check_script
-from hearthline.demo.opinions import look_at_calls
 from hearthline.demo.campaigns import CAMPAIGNS, MEANS
 from hearthline.demo.contacts import characters, contacts_of
+from hearthline.demo.opinions import look_at_calls
 from hearthline.demo.seed import seed
 from hearthline.ledger.check import prove
 from hearthline.ledger.models import Payout, Transfer

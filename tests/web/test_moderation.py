@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 import pytest
 from django.test import Client
 from django.urls import reverse
 
-from hearthline.calls.models import Attempt
+from hearthline.calls.models import Attempt, Recording
 from hearthline.campaigns.models import Campaign, CampaignState
+from hearthline.lib import clock
 from hearthline.people.models import Role, User
 from hearthline.quality import disputes, ratings, reports, reviews
 from hearthline.quality.models import CallRating, CampaignCheck, Dispute, Report, Review
 from tests.calls.worlds import Conversation, a_conversation
-from tests.campaigns.worlds import an_operator
+from tests.campaigns.worlds import a_running_campaign, an_operator
 from tests.people.conftest import a_person
 from tests.quality.scorecards import there_is_a_scorecard
 from tests.quality.test_moderation import ALL_YES, a_moderator, owner_of
@@ -75,6 +77,38 @@ def test_the_queue_goes_from_one_thing_to_the_next(talked: Conversation, moderat
     dispute.refresh_from_db()
     report.refresh_from_db()
     assert (dispute.state, report.action) == ("upheld", "coach")
+
+
+def test_calls_of_a_report_are_heard_and_chosen(moderator: User, as_person: As) -> None:
+    campaign, operator = a_running_campaign(3, min_talk_s=10), an_operator()
+    talks = []
+    for _call in range(2):
+        talks.append(a_conversation(campaign=campaign, operator=operator))
+        talks[-1].wrap_up()
+        operator.shifts.update(ended_at=clock.now())
+        Recording.objects.create(
+            attempt=talks[-1].attempt, path=f"{_call}.opus", started_at=clock.now(), duration_ms=30_000, size=1
+        )
+    report = reports.tell(by=owner_of(campaign), words="He was rude.", attempt=talks[0].attempt)
+    report.evidence["calls"] = [str(talk.attempt.pk) for talk in talks]
+    report.save()
+    client, decide = as_person(moderator), reverse("moderator:decide", args=["report", report.pk])
+    page = client.get(item("report", report.pk)).content.decode()
+    assert page.count("Play the recording") == 2
+    ticks = re.findall(r'<input[^<>]* type="checkbox"[^<>]* name="call"[^<>]* form="decide"[^<>]* checked>', page)
+    assert len(ticks) == 2
+    nothing = client.post(decide, {"decision": "reverse", "words": "Rude.", "choosing": "1"})
+    assert nothing.status_code == 422
+    assert "Choose the calls" in nothing.content.decode()
+    assert Attempt.objects.filter(payable=True).count() == 2
+    chosen = {"decision": "reverse", "words": "Rude.", "choosing": "1", "call": str(talks[1].attempt.pk)}
+    done = client.post(decide, chosen, follow=True).content.decode()
+    assert "The money of 1 call was set right." in done
+    assert [Attempt.objects.get(pk=talk.attempt.pk).payable for talk in talks] == [True, False]
+    again = reports.tell(by=owner_of(campaign), words="Rude again.", attempt=talks[1].attempt)
+    page = client.get(item("report", again.pk)).content.decode()
+    assert 'value="reverse"' not in page, "nothing is left to take back"
+    assert 'value="coach"' in page
 
 
 def test_another_moderator_is_told_that_somebody_is_at_it(talked: Conversation, moderator: User, as_person: As) -> None:

@@ -119,6 +119,11 @@ def _transcript(analysis: CallAnalysis) -> list[ShownWords]:
     return [ShownWords(one["side"], one["text"], _place(one["start_ms"])) for one in analysis.transcript or []]
 
 
+def place_at(ms: int | None) -> Place | None:
+    """Where somebody pointed to in a recording."""
+    return _place(ms) if ms is not None else None
+
+
 def _place(ms: int) -> Place:
     return Place(max(0, ms - 500) / 1000, words.clock(ms))  # half a second before it, so that its beginning is heard
 

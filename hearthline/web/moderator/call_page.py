@@ -116,7 +116,9 @@ def facts_of(call: Attempt) -> list[tuple[str, str]]:
     for name, key in ((_("Loss"), "loss_percent"), (_("Jitter"), "jitter_ms")):
         if stats.get(key) is not None:
             value = number_format(stats[key], 1)
-            facts.append((name, f"{value} %" if key == "loss_percent" else str(_("{value} ms")).format(value=value)))
+            facts.append(
+                (name, f"{value} %" if key == "loss_percent" else _("%(milliseconds)s ms") % {"milliseconds": value})
+            )
     check = readiness.check_of(call)
     if check is not None:
         facts.append((_("Line check before the shift"), in_one_line(check)))

@@ -43,6 +43,13 @@ def report_sentence(report: Report) -> str:
                 )
                 % figures
             )
+        case ReportKind.UNFOUNDED_RESULTS:
+            return (
+                _(
+                    "%(unfounded)s of %(answered)s answered calls within a week were said to be conversations; their logs show hardly any."
+                )
+                % figures
+            )
         case ReportKind.SAME_NUMBER:
             return _("One number was reached and paid for in %(campaigns)s campaigns, by the same operator.") % figures
         case ReportKind.SELF_DEALING:
@@ -62,7 +69,10 @@ def report_sentence(report: Report) -> str:
         case ReportKind.SUSPICIOUS_CALL:
             found = suspicion(str(figures.get("code", "")), {})
             if "calls" not in figures:
-                return found
+                more = int(figures.get("found", 1))
+                if more < 2:
+                    return found
+                return _("In %(calls)s paid calls: %(what)s") % {"calls": more, "what": found}
             return _("In %(calls)s of %(answered)s answered calls within a week: %(what)s") % {**figures, "what": found}
         case ReportKind.DECOY_CALLED:
             return decoy_sentence(figures)
