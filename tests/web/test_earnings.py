@@ -26,6 +26,8 @@ from hearthline.lib import clock
 from hearthline.lib.ids import new_id
 from hearthline.lib.money import Money
 from hearthline.people.models import AuditEntry, Role, User
+from hearthline.quality import ratings
+from hearthline.quality.models import CallRating
 from tests.campaigns.worlds import an_operator
 from tests.people.conftest import a_person
 from tests.people.letter_box import letters_to
@@ -178,10 +180,21 @@ class TestHistory:
         assert "nobody answered" in shown
         assert "Irina Petrovna" in shown
         assert "data-recording=" in shown
-        services.mature(clock.now() + timedelta(days=30))
-        assert "being decided on" in page(operator, "operator:history")  # it left the review before its time
-        with time_machine.travel(clock.now() + timedelta(hours=settings.HEARTHLINE.review_window_hours)):
-            assert "available" in page(operator, "operator:history")
+        rejected = Attempt.objects.filter(payable=True)[0]
+        rejected.charged_minor = 1200
+        rejected.save(update_fields=["charged_minor"])
+        ratings.reject(attempt=rejected, by=world.owner, reason="rude", words="Shouted.", at_ms=1)
+        late = clock.now() + timedelta(hours=settings.HEARTHLINE.review_window_hours + 1)
+        with time_machine.travel(late):  # the appeal goes on for longer than a review
+            services.mature(clock.now())
+            shown = page(operator, "operator:history")
+            assert shown.count("being decided on") == 1
+            assert shown.count(">available<") == Attempt.objects.filter(payable=True).count() - 1
+            assert "wait for a decision, however long" in page(operator, "operator:earnings")
+            ratings.settle(CallRating.objects.get(), upheld=False)
+            services.mature(clock.now())
+            assert "being decided on" not in page(operator, "operator:history")
+            assert "wait for a decision, however long" not in page(operator, "operator:earnings")
         Campaign.objects.update(show_name=False)
         assert "Irina Petrovna" not in page(operator, "operator:history")
 

@@ -30,6 +30,7 @@ from hearthline.lib.money import Money, minor_digits
 from hearthline.people import audit
 from hearthline.people.gates import for_roles
 from hearthline.people.models import Role, User
+from hearthline.quality import ratings
 from hearthline.web.operator.statement import statement_file
 
 SHIFTS_SHOWN = 30
@@ -84,6 +85,7 @@ def _context(operator: User, **forms_given: forms.Form) -> dict[str, Any]:
         "held": accounts[free.id].debits_pending if free.id in accounts else 0,
         "paid": accounts[free.id].debits_posted if free.id in accounts else 0,
         "next_free_at": _next_free(review),
+        "undecided": ratings.pay_undecided(operator),
         "review_hours": settings.HEARTHLINE.review_window_hours,
         "limits": limits,
         "details": details,

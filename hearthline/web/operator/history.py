@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import uuid
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
-from django.conf import settings
 from django.db.models import Prefetch, Q
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
@@ -17,10 +16,10 @@ from django.views.decorators.http import require_GET
 from hearthline.calls.models import Attempt, Recording
 from hearthline.campaigns.models import CampaignKind
 from hearthline.ledger.models import Transfer, TransferState
-from hearthline.lib import clock
 from hearthline.lib.ids import derived_id
 from hearthline.people.gates import for_roles
 from hearthline.people.models import Role, User
+from hearthline.quality import disputes, ratings
 from hearthline.quality.models import Review
 
 CALLS_A_PAGE = 30
@@ -40,7 +39,7 @@ class Call:
     recording: Recording | None
     in_review_until: datetime | None
     available: bool  # its pay has left the review
-    undecided: bool  # its pay was stopped while it was in review: somebody decides about it
+    undecided: bool  # its customer has rejected it: its pay stays in review until that is decided, however long
     score: int | None  # the latest that counts; None: nobody has scored it
     robot: bool  # a golden contact, of which the operator has been told
     practice: int | None  # what came of a call of practice, which has a page of its own
@@ -80,7 +79,8 @@ def _page(operator: User, before: str) -> tuple[list[Attempt], str]:
 
 def _calls(operator: User, rows: list[Attempt]) -> list[Call]:
     zone = ZoneInfo(operator.timezone)
-    left_review = clock.now() - timedelta(hours=settings.HEARTHLINE.review_window_hours)
+    undecided = ratings.contested(rows)
+    after_all = disputes.paid_after_all(rows)
     holds = {row.pk: _transfer_of(row) for row in rows if row.earned_minor}
     transfers = Transfer.objects.in_bulk([id for id in holds.values() if id is not None])
     calls = []
@@ -88,17 +88,17 @@ def _calls(operator: User, rows: list[Attempt]) -> list[Call]:
         transfer = transfers.get(holds[row.pk]) if row.pk in holds else None
         heard: list[Recording] = getattr(row, "heard", [])
         scored: list[Review] = getattr(row, "scored", [])
-        posted = transfer is not None and transfer.state == TransferState.POSTED and transfer.matures_at is None
-        over = bool(posted and transfer and transfer.settled_at and transfer.settled_at <= left_review)
+        in_review_until = transfer.matures_at if transfer else None
+        matured = (transfer is not None and transfer.state == TransferState.POSTED) or row.pk in after_all
         calls.append(
             Call(
                 attempt=row,
                 day=row.dialled_at.astimezone(zone).date(),
                 name=row.contact.name if row.campaign.show_name else "",
                 recording=heard[0] if heard else None,
-                in_review_until=transfer.matures_at if transfer else None,
-                available=over,
-                undecided=posted and not over,
+                in_review_until=in_review_until,
+                available=matured and in_review_until is None and row.pk not in undecided,
+                undecided=row.pk in undecided,
                 score=scored[-1].total if scored else None,
                 practice=_practice_score(row),
                 robot=any(review.reviewer_id is None for review in scored),
