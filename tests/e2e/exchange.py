@@ -123,9 +123,9 @@ class Exchange:
         """The output of a `hearthline` command on this exchange."""
         return self._ask(arguments=arguments)
 
-    def seed(self, **wanted: Any) -> dict[str, Any]:
+    def seed(self, module: str = "tests.e2e.seed", **wanted: Any) -> dict[str, Any]:
         """Make people, a customer, a trunk, a campaign: see `seed.py`."""
-        code = f"import json\nfrom tests.e2e.seed import seed\nprint(json.dumps(seed({wanted!r})))"
+        code = f"import json\nfrom {module} import seed\nprint(json.dumps(seed({wanted!r})))"
         found: dict[str, Any] = json.loads(self._ask(code=code).splitlines()[-1])
         return found
 

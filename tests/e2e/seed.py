@@ -77,9 +77,9 @@ def seed(wanted: dict[str, Any]) -> dict[str, Any]:
 
 def running_campaign(organisation: Organisation, owner: User, manager: User, wanted: dict[str, Any]) -> Campaign:
     campaign = services.create_campaign(
-        organisation=organisation, created_by=owner, name="Check-up", kind="find_need", language="en",
+        organisation=organisation, created_by=owner, kind="find_need", language="en",
         price_minor=1200, window_start=time(0, 0), window_end=time(23, 59), timezone=zone_at_noon(), min_talk_s=2,
-        **wanted.get("campaign", {}),
+        **{"name": "Check-up", **wanted.get("campaign", {})},
     )  # fmt: skip
     services.set_managers(campaign=campaign, actor=owner, managers=[{"name": manager.name, "user": manager}])
     for phone, name in wanted["contacts"]:
