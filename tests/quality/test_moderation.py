@@ -356,6 +356,71 @@ class TestReports:
         assert machine.evidence["calls"] == [str(machine.attempt.pk)]
         assert found.get(attempt=None).evidence["figures"] == {"code": "interrupting", "calls": 5, "answered": 5}
 
+    def analysed(self, conversation: Conversation, *codes: str, side: str = "") -> None:
+        recording = Recording.objects.create(
+            attempt=conversation.attempt, path=f"{conversation.attempt.pk}.opus", started_at=clock.now(),
+            duration_ms=60_000, size=1,
+        )  # fmt: skip
+        CallAnalysis.objects.create(
+            recording=recording, state="done", changed_at=clock.now(), suspicions=list(codes),
+            suspicion_count=len(codes), evidence={code: {"side": side} for code in codes},
+        )  # fmt: skip
+
+    def test_results_that_the_calls_do_not_bear_out(self) -> None:
+        campaign, operator = a_running_campaign(9, min_talk_s=10), an_operator()
+        for number in range(8):
+            conversation = a_conversation(campaign=campaign, operator=operator, talk_s=2 if number < 5 else 30)
+            conversation.wrap_up("success" if number < 5 else "no_conversation")
+            operator.shifts.update(ended_at=clock.now())
+        rules.look(clock.now())
+        found = Report.objects.get(kind="unfounded_results")
+        assert found.evidence["figures"] == {"unfounded": 5, "answered": 8}
+        assert set(reports.offered(found)) & {"reverse", "refund"} == set(), "nobody paid for them"
+        assert found.operator == operator
+
+    def test_a_silent_operator_is_found_although_nobody_paid_and_a_silent_contact_is_no_fault(self) -> None:
+        campaign, silent, deaf = a_running_campaign(20, min_talk_s=10), an_operator(), an_operator()
+        for operator, side in ((silent, ""), (deaf, "contact")):
+            for _call in range(5):
+                conversation = a_conversation(
+                    campaign=campaign, operator=operator, stats={"voice_in_ms": 9000, "voice_out_ms": 0}
+                )
+                conversation.wrap_up("refusal")
+                operator.shifts.update(ended_at=clock.now())
+                self.analysed(conversation, "one_way_audio" if side else "silent_operator", side=side)
+        rules.look(clock.now())
+        assert Report.objects.get(kind="suspicious_call").operator == silent
+
+    def test_doubtful_calls_are_one_report_and_each_is_judged_once(self) -> None:
+        campaign, operator = a_running_campaign(9, min_talk_s=10), an_operator()
+
+        def doubtful() -> str:
+            conversation = a_paid_conversation(campaign=campaign, operator=operator, talk_s=60)
+            operator.shifts.update(ended_at=clock.now())
+            self.analysed(conversation, "machine")
+            rules.look(clock.now())
+            return str(conversation.attempt.pk)
+
+        first, second = doubtful(), doubtful()
+        report = Report.objects.get()
+        assert set(report.evidence["calls"]) == {first, second}
+        assert report.evidence["figures"] == {"code": "machine", "found": 2}
+        reports.close(report=report, moderator=a_moderator(), action="dismiss", answer="")
+        assert rules.look(clock.now()) == 0
+        third = doubtful()
+        assert Report.objects.get(closed_at=None).evidence["calls"] == [third], "what was judged does not come again"
+
+    def test_one_rule_that_fails_does_not_silence_the_others(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        def fails(_now: object) -> None:
+            raise ZeroDivisionError
+
+        conversation = a_paid_conversation()
+        self.analysed(conversation, "machine")
+        monkeypatch.setattr(rules, "RULES", (fails, *rules.RULES))
+        with pytest.raises(ExceptionGroup):
+            rules.look(clock.now())
+        assert Report.objects.get().kind == "suspicious_call"
+
 
 class TestApproval:
     def test_an_ordinary_campaign_starts_and_is_looked_at_in_passing(self) -> None:
@@ -480,5 +545,15 @@ class TestQueue:
 
     def test_nobody_decides_about_their_own(self) -> None:
         conversation, moderator = a_paid_conversation(), a_moderator()
-        reports.tell(by=moderator, words="Rude.", attempt=conversation.attempt)
+        report = reports.tell(by=moderator, words="Rude.", attempt=conversation.attempt)
         assert queue.next_item(moderator) is None
+        with pytest.raises(NotAllowedError):
+            reports.close(report=report, moderator=moderator, action="reverse", answer="Rude.")
+        reviews.score(attempt=conversation.attempt, reviewer=moderator, answers={**ALL_YES, "sound": "no"})
+        operator = conversation.operator
+        dispute = disputes.appeal(attempt=conversation.attempt, operator=operator, kind="score", words="I was heard.")
+        User.objects.filter(pk=operator.pk).update(role=Role.MODERATOR)  # has become one since
+        with pytest.raises(NotAllowedError):
+            disputes.decide(dispute=dispute, moderator=operator, upheld=True, answer="I was right.")
+        assert Dispute.objects.get().state == "open"
+        assert Attempt.objects.get(pk=conversation.attempt.pk).payable
