@@ -13,11 +13,12 @@ import django
 django.setup()
 
 from hearthline.people.models import Organisation, Role, User  # noqa: E402 (Django must be set up first)
-from tests.e2e.seed import person, running_campaign, seed  # noqa: E402
+from tests.e2e import seed as people  # noqa: E402
+from tests.e2e.seed import person, running_campaign  # noqa: E402
 
 
 def seed(wanted: dict[str, Any]) -> dict[str, Any]:
-    found = seed({"provider": wanted["provider"]})
+    found = people.seed({"provider": wanted["provider"]})
     organisation = Organisation.objects.get(pk=found["organisation"])
     owner, manager = User.objects.get(pk=found["owner"]), User.objects.get(pk=found["manager"])
     campaigns = {}
