@@ -25,7 +25,7 @@ from tests.e2e.manners import MANNERS, SignedSession, on_the_line, work
 from tests.e2e.people import Person, person
 from tests.testbed.programs import Program, free_port
 
-pytestmark = [pytest.mark.browser, pytest.mark.sip, pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.browser, pytest.mark.sip, pytest.mark.slow, pytest.mark.timeout(420)]
 
 T = TypeVar("T")
 _C = Character
