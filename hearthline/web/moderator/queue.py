@@ -273,7 +273,7 @@ def _chosen_calls(request: HttpRequest) -> list[uuid.UUID] | None:
         raise InvalidInputError(_("Choose the calls that it is about.")) from None
 
 
-def _level_context(moderator: User, id: uuid.UUID) -> dict[str, Any]:
+def _level_context(request: HttpRequest, id: uuid.UUID) -> dict[str, Any]:
     change = _one(LevelChange.objects.select_related("operator").filter(pk=id).first())
     return {
         "change": change,
