@@ -121,13 +121,16 @@ def counts() -> dict[str, int]:
 
 
 def next_item(moderator: User, *, after: str = "") -> Item | None:
-    """The first item that nobody else is at, now this moderator's. `after`: one that they want to leave aside for now."""
+    """The first item that nobody else is at, now this moderator's. `after`: one that they leave aside; what stands behind it comes
+    first, so that leaving one after the other leads through the whole queue."""
     now = clock.now()
     taken = set(QueueClaim.objects.filter(until__gt=now).exclude(moderator=moderator).values_list("item", flat=True))
-    for item in _all(moderator):
-        if item.name in taken or item.name == after:
-            continue
-        if claim(moderator, item.name, now):
+    items = list(_all(moderator))
+    left = next((place for place, item in enumerate(items) if item.name == after), None)
+    if left is not None:
+        items = items[left + 1 :] + items[:left]
+    for item in items:
+        if item.name not in taken and claim(moderator, item.name, now):
             return item
     return None
 

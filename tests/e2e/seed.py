@@ -14,7 +14,8 @@ import django
 
 django.setup()
 
-from django.conf import settings  # noqa: E402 (Django must be set up first)
+from allauth.mfa.totp.internal.auth import TOTP  # noqa: E402 (Django must be set up first)
+from django.conf import settings  # noqa: E402
 from django.contrib.auth.hashers import make_password  # noqa: E402
 
 from hearthline.calls.models import Trunk  # noqa: E402
@@ -26,7 +27,7 @@ from hearthline.ledger.services import top_up  # noqa: E402
 from hearthline.lib.ids import new_id  # noqa: E402
 from hearthline.lib.money import Money  # noqa: E402
 from hearthline.people.models import Membership, MembershipLevel, Organisation, Role, User  # noqa: E402
-from tests.e2e.seed_words import PASSWORD, zone_at_noon  # noqa: E402
+from tests.e2e.seed_words import PASSWORD, SECRET, zone_at_noon  # noqa: E402
 
 
 def person(email: str, name: str, role: str, **fields: Any) -> User:
@@ -46,8 +47,8 @@ def seed(wanted: dict[str, Any]) -> dict[str, Any]:
     owner = person("owner@example.org", "Olga Owner", Role.CUSTOMER)
     manager = person("manager@example.org", "Maxim Manager", Role.CUSTOMER)
     operator = person("operator@example.org", "Anna Operator", Role.OPERATOR, spoken_languages=["ru", "en"])
-    person("moderator@example.org", "Mona Moderator", Role.MODERATOR)
-    person("second.moderator@example.org", "Mira Moderator", Role.MODERATOR)
+    for email, name in (("moderator@example.org", "Mona"), ("second.moderator@example.org", "Mira")):
+        TOTP.activate(person(email, f"{name} Moderator", Role.MODERATOR), SECRET)
     second = person("second@example.org", "Boris Operator", Role.OPERATOR, spoken_languages=["ru", "en"])
     organisation = Organisation.objects.create(name="Clinic Dawn")
     Membership.objects.create(organisation=organisation, user=owner, level=MembershipLevel.OWNER)

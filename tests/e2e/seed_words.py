@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 PASSWORD = "long enough to sign in"
+SECRET = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"  # of the moderators' authenticator; base 32
 
 
 def zone_at_noon() -> str:

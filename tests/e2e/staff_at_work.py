@@ -2,26 +2,15 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import hmac
 import re
-import time
 
 from playwright.sync_api import Page, expect
 
 from tests.e2e.exchange import wait_for
 from tests.e2e.keyboard import accessible
 from tests.e2e.people import Person
+from tests.e2e.second_factor import code_of
 from tests.e2e.seed_words import PASSWORD
-
-
-def _code(secret: str) -> str:
-    """What an application on the phone shows (RFC 6238: SHA-1, 30 s, six digits)."""
-    key = base64.b32decode(secret + "=" * (-len(secret) % 8))
-    mac = hmac.new(key, int(time.time() // 30).to_bytes(8, "big"), hashlib.sha1).digest()
-    place = mac[-1] & 15
-    return f"{(int.from_bytes(mac[place : place + 4], 'big') & 0x7FFFFFFF) % 1_000_000:06}"
 
 
 def set_up_second_factor(admin: Person) -> None:
@@ -33,7 +22,7 @@ def set_up_second_factor(admin: Person) -> None:
     page.get_by_label("Password").or_(page.locator("input[type=password]")).first.fill(PASSWORD)
     page.get_by_role("button", name="Confirm").click()
     secret = page.get_by_label("Authenticator secret").input_value()
-    page.locator("input[name=code]").fill(_code(secret))
+    page.locator("input[name=code]").fill(code_of(secret))
     page.get_by_role("button", name="Activate").click()
     expect(page).not_to_have_url(re.compile("totp"))
 

@@ -428,6 +428,20 @@ class TestQueue:
         assert given[0].id != given[1].id
         assert given[2] is None
 
+    def test_leaving_one_after_the_other_leads_through_the_whole_queue(self) -> None:
+        conversation, moderator = a_paid_conversation(), a_moderator()
+        for number in range(3):
+            reports.tell(by=an_operator(name=f"Told {number}"), words="Rude.", attempt=conversation.attempt)
+        seen, name = [], ""
+        for _step in range(4):
+            item = queue.next_item(moderator, after=name)
+            assert item is not None
+            queue.leave(moderator, item.name)
+            name = item.name
+            seen.append(name)
+        assert len(set(seen[:3])) == 3
+        assert seen[3] == seen[0], "and then from the beginning"
+
     def test_nobody_decides_about_their_own(self) -> None:
         conversation, moderator = a_paid_conversation(), a_moderator()
         report = reports.tell(by=moderator, words="Rude.", attempt=conversation.attempt)

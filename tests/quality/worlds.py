@@ -14,10 +14,13 @@ from hearthline.quality.next_contact import next_contact
 from hearthline.quality.scenarios.library import scenario_of
 from tests.calls.worlds import Conversation, a_conversation
 from tests.campaigns.worlds import an_operator
+from tests.people.conftest import a_second_factor
 
 
 def a_moderator() -> User:
-    return an_operator(name="Mira", role=Role.MODERATOR)
+    moderator = an_operator(name="Mira", role=Role.MODERATOR)
+    a_second_factor(moderator)
+    return moderator
 
 
 def claim(operator: User, campaign: Campaign) -> Assignment | None:

@@ -11,6 +11,7 @@ from django.conf import settings
 from django.core.cache import cache
 from django.test import AsyncClient, Client
 
+from hearthline.people.gates import has_second_factor
 from hearthline.people.models import Role, User
 from tests.people.conftest import a_person, a_second_factor
 from tests.web.world import World, a_world
@@ -38,6 +39,8 @@ def world(db: None) -> World:
 @pytest.fixture
 def as_person() -> Callable[[User], Client]:
     def signed_in(user: User) -> Client:
+        if user.role == Role.MODERATOR and not has_second_factor(user):
+            a_second_factor(user)
         client = Client()
         client.force_login(user)
         return client

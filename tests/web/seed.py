@@ -110,7 +110,8 @@ def called_decoy(world: World, trunk: Trunk) -> dict[str, str]:
 world = a_world(contacts=40, calls=24)
 operators_affairs(world)
 admin, moderator = a_person(Role.ADMIN), a_person(Role.MODERATOR)
-a_second_factor(admin)
+for person in (admin, moderator):
+    a_second_factor(person)
 trunk = Trunk.objects.create(name="A provider", host="127.0.0.1", port=9, username="100", password="-")
 print(
     json.dumps(

@@ -237,3 +237,24 @@ def test_an_operator_who_has_appealed_is_not_told_to_appeal(talked: Conversation
     page = client.get(own).content.decode()
     assert "you have appealed, and a moderator decides" in page
     assert "Without an appeal" not in page
+
+
+def test_a_moderator_without_a_second_factor_looks_and_does_not_decide(talked: Conversation, client: Client) -> None:
+    report = reports.tell(by=owner_of(talked.campaign), words="He was rude.", attempt=talked.attempt)
+    moderator = a_person(Role.MODERATOR)
+    client.force_login(moderator)
+    assert client.get(reverse("moderator:queue")).status_code == 200
+    for address, wanted in (
+        (reverse("moderator:item", args=["report", report.pk]), client.get),
+        (reverse("moderator:decide", args=["report", report.pk]), client.post),
+        (reverse("moderator:pause", args=[talked.campaign.pk]), client.post),
+    ):
+        reply = wanted(address, {"decision": "suspend", "words": "Rude."})
+        assert reply.status_code == 302
+        assert reply["Location"] == reverse("mfa_index")
+    report.refresh_from_db()
+    talked.campaign.refresh_from_db()
+    talked.operator.refresh_from_db()
+    assert report.closed_at is None
+    assert talked.campaign.state == "running"
+    assert talked.operator.is_active

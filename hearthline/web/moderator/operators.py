@@ -15,7 +15,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from hearthline.lib import clock
 from hearthline.lib.errors import ExchangeError, NotFoundError
-from hearthline.people.gates import for_roles
+from hearthline.people.gates import for_roles, with_second_factor
 from hearthline.people.models import Role, User
 from hearthline.quality import levels, standing
 from hearthline.quality.analysis.selectors import figures_of_operator
@@ -49,6 +49,7 @@ def overview(request: HttpRequest) -> HttpResponse:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @for_roles(Role.MODERATOR, Role.ADMIN)
+@with_second_factor
 def operator(request: HttpRequest, id: uuid.UUID) -> HttpResponse:
     """One of them; POST changes their level."""
     person = User.objects.filter(pk=id, role=Role.OPERATOR).first()

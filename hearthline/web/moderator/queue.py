@@ -21,7 +21,7 @@ from hearthline.campaigns.models import Contact
 from hearthline.campaigns.scripts import render_script, unfolded
 from hearthline.lib import clock
 from hearthline.lib.errors import ExchangeError, InvalidInputError, NotFoundError
-from hearthline.people.gates import for_roles
+from hearthline.people.gates import for_roles, with_second_factor
 from hearthline.people.models import Role, User
 from hearthline.quality import approval, decoy_calls, disputes, levels, queue, reports, standing
 from hearthline.quality.analysis.selectors import figures_of_operator, place_at
@@ -55,6 +55,7 @@ def overview(request: HttpRequest) -> HttpResponse:
 
 
 @for_roles(Role.MODERATOR, Role.ADMIN)
+@with_second_factor
 @require_POST
 def take_next(request: HttpRequest) -> HttpResponse:
     """The next item; the one named by `after` is left for others."""
@@ -65,6 +66,7 @@ def take_next(request: HttpRequest) -> HttpResponse:
 
 
 @for_roles(Role.MODERATOR, Role.ADMIN)
+@with_second_factor
 @require_safe
 def item(request: HttpRequest, kind: str, id: uuid.UUID) -> HttpResponse:
     if kind == "test":
@@ -77,6 +79,7 @@ def item(request: HttpRequest, kind: str, id: uuid.UUID) -> HttpResponse:
 
 
 @for_roles(Role.MODERATOR, Role.ADMIN)
+@with_second_factor
 @require_POST
 def decide(request: HttpRequest, kind: str, id: uuid.UUID) -> HttpResponse:
     moderator = _moderator(request)

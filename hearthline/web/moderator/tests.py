@@ -12,7 +12,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from hearthline.calls.models import Recording
 from hearthline.lib.errors import ExchangeError
-from hearthline.people.gates import for_roles
+from hearthline.people.gates import for_roles, with_second_factor
 from hearthline.people.models import Role, User
 from hearthline.quality import fitness
 from hearthline.quality.hearing import spoken_of
@@ -59,6 +59,7 @@ def _page(
 
 @require_POST
 @for_roles(Role.MODERATOR, Role.ADMIN)
+@with_second_factor
 def decide(request: HttpRequest, id: uuid.UUID) -> HttpResponse:
     assert isinstance(request.user, User)
     test = fitness.test_for_staff(request.user, id)
@@ -78,6 +79,7 @@ def decide(request: HttpRequest, id: uuid.UUID) -> HttpResponse:
 
 @require_POST
 @for_roles(Role.MODERATOR, Role.ADMIN)
+@with_second_factor
 def allow(request: HttpRequest, id: uuid.UUID) -> HttpResponse:
     """Another test call for the operator of this one."""
     assert isinstance(request.user, User)

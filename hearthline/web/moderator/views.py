@@ -18,7 +18,7 @@ from hearthline.campaigns import services
 from hearthline.campaigns.gates import campaign_for_moderator
 from hearthline.campaigns.models import Campaign, CampaignState, PauseReason
 from hearthline.lib import clock
-from hearthline.people.gates import for_roles
+from hearthline.people.gates import for_roles, with_second_factor
 from hearthline.people.models import Role, User
 
 CALLS_A_PAGE = 40
@@ -69,6 +69,7 @@ def calls(request: HttpRequest) -> HttpResponse:
 
 @require_POST
 @for_roles(Role.MODERATOR, Role.ADMIN)
+@with_second_factor
 def pause(request: HttpRequest, id: uuid.UUID) -> HttpResponse:
     campaign = campaign_for_moderator(request.user, id)
     assert isinstance(request.user, User)
@@ -79,6 +80,7 @@ def pause(request: HttpRequest, id: uuid.UUID) -> HttpResponse:
 
 @require_POST
 @for_roles(Role.MODERATOR, Role.ADMIN)
+@with_second_factor
 def start(request: HttpRequest, id: uuid.UUID) -> HttpResponse:
     campaign = campaign_for_moderator(request.user, id)
     assert isinstance(request.user, User)
