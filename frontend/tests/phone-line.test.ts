@@ -54,6 +54,19 @@ test("a telephone is rung once, opened by a key, hung up", async () => {
   assert.deepEqual(told, ["rings 4821", "opening", "open", "closed", "close l1"]);
 });
 
+test("a line that was read to be closed is known until its event says why", async () => {
+  const { phone } = phoneThat(async () => ({ line: "l1", kind: "callback", code: "4821" }));
+  await phone.open();
+  phone.opened();
+  phone.sync(null);
+  assert.equal(phone.state, "closed");
+  assert.equal(phone.id, "");
+  assert.ok(phone.isOrWas("l1"));
+  phone.gone();
+  assert.ok(!phone.isOrWas("l1"));
+  assert.ok(!phone.isOrWas(""));
+});
+
 test("a refusal is told and leaves no line", async () => {
   const { phone, told } = phoneThat(async () => {
     throw new Refusal({ code: "callback_limit", message: "used up" }, true);

@@ -66,8 +66,14 @@ export class PhoneLine implements PersonLine {
   muted = false;
   readonly byPhone = true;
   private asking = false;
+  private former = ""; // was seen to be closed before its event came, which says why
 
   constructor(private readonly handlers: PhoneHandlers) {}
+
+  /** Whether an event about this line is news here. */
+  isOrWas(line: unknown): boolean {
+    return line !== "" && (line === this.id || line === this.former);
+  }
 
   /** Have it rung. Safe to call again. */
   async open(): Promise<void> {
@@ -111,6 +117,7 @@ export class PhoneLine implements PersonLine {
 
   gone(): void {
     this.id = "";
+    this.former = "";
     this.to("closed");
   }
 
@@ -129,7 +136,10 @@ export class PhoneLine implements PersonLine {
   sync(line: OpenLine | null): void {
     if (this.asking) return;
     if (line === null || line.kind === "browser") {
-      if (this.state === "open" || this.state === "opening") this.gone();
+      if (this.state !== "open" && this.state !== "opening") return;
+      this.former = this.id;
+      this.id = "";
+      this.to("closed");
       return;
     }
     this.id = line.id;
@@ -157,6 +167,7 @@ export class PhoneLine implements PersonLine {
   private to(state: LineState): void {
     if (this.state === state) return;
     this.state = state;
+    if (state !== "closed") this.former = "";
     if (state !== "open") this.muted = false; // the next one is another leg
     this.handlers.state(state, {});
   }

@@ -145,7 +145,8 @@ export function heardOfLine(
     readSoon();
     return;
   }
-  if (event.payload["line"] !== line.id || line.id === "") return;
+  const id = event.payload["line"];
+  if (line instanceof PhoneLine ? !line.isOrWas(id) : id !== line.id || id === "") return;
   // while the line is being opened anew, the end of the former one is no news
   if (event.name === "line.closed" && line.state !== "open" && !line.byPhone) return;
   if (line instanceof PhoneLine) toldOfTelephone(event.name, line);

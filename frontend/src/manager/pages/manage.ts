@@ -220,7 +220,7 @@ function heard(event: ExchangeEvent): void {
     phone.rang(payload.line ?? "");
     desk.trouble(say(`rings_${payload.reason}`));
     void refresh();
-  } else if (payload.line === line.id && line.id && (phone || line.state !== "opening")) {
+  } else if (phone ? phone.isOrWas(payload.line) : payload.line === line.id && line.id && line.state !== "opening") {
     if (phone) toldOfTelephone(event.name, phone);
     if (phone && event.name === "line.opened") {
       desk.trouble("");
