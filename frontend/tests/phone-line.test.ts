@@ -67,6 +67,18 @@ test("a line that was read to be closed is known until its event says why", asyn
   assert.ok(!phone.isOrWas(""));
 });
 
+test("a state that was read before the line ended does not bring it back", async () => {
+  const { phone, told } = phoneThat(async () => ({ line: "l1", kind: "callback", code: "4821" }));
+  await phone.open();
+  phone.opened();
+  phone.gone();
+  phone.sync({ ...RUNG, state: "open" });
+  assert.equal(phone.state, "closed");
+  phone.rang("l1"); // the exchange rings it again
+  phone.sync({ ...RUNG, state: "open" });
+  assert.deepEqual(told, ["rings 4821", "opening", "open", "closed", "opening", "open"]);
+});
+
 test("a refusal is told and leaves no line", async () => {
   const { phone, told } = phoneThat(async () => {
     throw new Refusal({ code: "callback_limit", message: "used up" }, true);

@@ -23,6 +23,7 @@ from tests.e2e.conftest import CALLER_ID
 from tests.e2e.exchange import ROOT, Exchange, running, wait_for
 from tests.e2e.manners import MANNERS, SignedSession, on_the_line, work
 from tests.e2e.people import Person, person
+from tests.e2e.staff_at_work import take_next
 from tests.testbed.programs import Program, free_port
 
 pytestmark = [pytest.mark.browser, pytest.mark.sip, pytest.mark.slow, pytest.mark.timeout(420)]
@@ -158,8 +159,7 @@ def decide_all(moderator: Person, exchange: Exchange) -> None:
     """By keys alone: Enter takes, digits choose, n goes to the reasons, Ctrl+Enter decides and takes the next."""
     moderator.sign_in("moderator@example.org")
     page = moderator.page
-    page.goto("/moderation/queue/")
-    page.keyboard.press("Enter")
+    take_next(moderator)
     for _item in REASONS:
         page.wait_for_url(re.compile("/queue/report/"))
         address = page.url

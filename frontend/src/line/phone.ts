@@ -66,7 +66,8 @@ export class PhoneLine implements PersonLine {
   muted = false;
   readonly byPhone = true;
   private asking = false;
-  private former = ""; // was seen to be closed before its event came, which says why
+  private former = ""; // was read to be closed before its event came, which says why
+  private ended = ""; // has ended, by its event: what was read before that is no news
 
   constructor(private readonly handlers: PhoneHandlers) {}
 
@@ -116,6 +117,7 @@ export class PhoneLine implements PersonLine {
   }
 
   gone(): void {
+    this.ended = this.id || this.former;
     this.id = "";
     this.former = "";
     this.to("closed");
@@ -135,6 +137,7 @@ export class PhoneLine implements PersonLine {
   /** What the exchange says of this person's line, read as a whole: an event may have come before its command's reply. */
   sync(line: OpenLine | null): void {
     if (this.asking) return;
+    if (line?.id === this.ended) return;
     if (line === null || line.kind === "browser") {
       if (this.state !== "open" && this.state !== "opening") return;
       this.former = this.id;
@@ -165,9 +168,12 @@ export class PhoneLine implements PersonLine {
   async useMicrophone(): Promise<void> {}
 
   private to(state: LineState): void {
+    if (state !== "closed") {
+      this.former = "";
+      this.ended = "";
+    }
     if (this.state === state) return;
     this.state = state;
-    if (state !== "closed") this.former = "";
     if (state !== "open") this.muted = false; // the next one is another leg
     this.handlers.state(state, {});
   }
