@@ -32,6 +32,7 @@ from hearthline.ledger.services import InsufficientFundsError, account_of, hold_
 from hearthline.lib import clock
 from hearthline.lib.errors import ConflictError, NotAllowedError
 from hearthline.lib.ids import new_id
+from hearthline.lib.languages import language_name
 from hearthline.lib.money import Money
 from hearthline.people.models import User
 from hearthline.realtime.configured import bus
@@ -160,7 +161,7 @@ def why_closed(operator: User, campaign: Campaign) -> str:
     if not operator.is_active or operator.role != "operator":
         return str(_("Only operators call."))
     if not speaks(operator, campaign.language):
-        words = {"language": campaign.language}
+        words = {"language": language_name(campaign.language)}
         return str(_("The calls are in another language (%(language)s). Add it to the languages you speak.") % words)
     level, needed = level_of(operator), level_needed(campaign)
     if level < needed and level == 0:

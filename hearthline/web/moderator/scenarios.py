@@ -17,6 +17,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from hearthline.calls import services
 from hearthline.campaigns.models import CampaignKind
 from hearthline.lib.errors import ConflictError, ExchangeError, InvalidInputError, NotFoundError
+from hearthline.lib.languages import language_name
 from hearthline.people.gates import for_roles
 from hearthline.people.models import Role, User
 from hearthline.quality import house
@@ -27,7 +28,6 @@ from hearthline.quality.scenarios.reading import LANGUAGES, Fault
 from hearthline.quality.scenarios.scenario import Scenario, Use
 from hearthline.quality.scenarios.uses import SWITCHED, why_unfit
 from hearthline.web import trials
-from hearthline.web.operator.cards import language_name
 from hearthline.web.practice_words import ACTS, manner_words, outcome_word
 
 USES: dict[Use, str | Promise] = {

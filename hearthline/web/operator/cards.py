@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import functools
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from babel import Locale, UnknownLocaleError
 from django.db.models import Avg, Count, OuterRef, Subquery
 from django.urls import reverse
-from django.utils.translation import get_language, gettext, ngettext, to_locale
+from django.utils.translation import gettext, ngettext
 
 from hearthline.calls import pace
 from hearthline.calls.models import CampaignRating, Shift
@@ -21,6 +19,7 @@ from hearthline.campaigns.models import Campaign
 from hearthline.dialing.outlook import Heads, Outlook, has_work, heads_of, outlook_of
 from hearthline.dialing.services import speaks, why_closed
 from hearthline.lib import clock
+from hearthline.lib.languages import language_name
 from hearthline.lib.money import Money
 from hearthline.people.models import User
 
@@ -173,16 +172,3 @@ def _rating_of(campaign: Campaign) -> tuple[float | None, int]:
     """(average, how many), as `cards_for` has read them; no average where too few have said something."""
     count: int = getattr(campaign, "raters", None) or 0
     return (getattr(campaign, "stars", None) if count >= RATINGS_SHOWN_FROM else None), count
-
-
-def language_name(tag: str) -> str:
-    return _language_name(tag, to_locale(get_language() or "en").split("_")[0])
-
-
-@functools.lru_cache(maxsize=500)
-def _language_name(tag: str, reader: str) -> str:
-    try:
-        locale = Locale.parse(tag, sep="-")
-    except (ValueError, UnknownLocaleError):
-        return tag
-    return locale.get_display_name(reader) or tag

@@ -10,11 +10,11 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
 from hearthline.dialing.services import level_of
+from hearthline.lib.languages import language_name
 from hearthline.people import audit
 from hearthline.people.gates import for_roles
 from hearthline.people.models import Role, User
 from hearthline.web.customer.forms import LANGUAGES
-from hearthline.web.operator.cards import language_name
 
 
 def language_choices(operator: User) -> list[tuple[str, str, bool]]:
