@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 from hearthline.demo.session import RefusedError, Session
+from hearthline.lib.ids import new_token
 from hearthline.switch.robots.browser_peer import BrowserPeer, Ear, Loop, PeerClock
 from tests.e2e.seed_words import PASSWORD
 
@@ -59,34 +60,30 @@ class Operator:
 
     async def talk(self) -> str:
         """Take the next contact, dial, and wait for the answer. Returns the attempt."""
-        state = await self.insist(lambda: self.session.command("/work/shift/next/"))
+        state = await self.command("/work/shift/next/")
         assignment = state["assignment"]
         self.state, self.fence = state, assignment["fence"]
-        reply = await self.insist(
-            lambda: self.session.command("/work/call/dial/", assignment=assignment["id"], fence=self.fence)
-        )
+        reply = await self.command("/work/call/dial/", assignment=assignment["id"], fence=self.fence)
         self.attempt = str(reply["attempt"])
         await self.told("call.answered", self.attempt)
         await self.hears_the_contact()
         return self.attempt
 
     async def hang_up(self) -> None:
-        await self.insist(lambda: self.session.command("/work/call/hang-up/", attempt=self.attempt))
+        await self.command("/work/call/hang-up/", attempt=self.attempt)
         await self.until_phase("wrap_up")
 
     async def wrap_up(self) -> None:
         """By "voicemail or silence", which needs no answers."""
         (disposition,) = [d["id"] for d in self.state["campaign"]["dispositions"] if d["key"] == 6]
         await self.until_phase("wrap_up")
-        await self.insist(
-            lambda: self.session.command(
-                "/work/shift/wrap-up/",
-                attempt=self.attempt,
-                fence=self.fence,
-                disposition=disposition,
-                fields={},
-                notes="",
-            )
+        await self.command(
+            "/work/shift/wrap-up/",
+            attempt=self.attempt,
+            fence=self.fence,
+            disposition=disposition,
+            fields={},
+            notes="",
         )
 
     async def leave(self) -> None:
@@ -99,6 +96,11 @@ class Operator:
             await asyncio.gather(self._listening, return_exceptions=True)
 
     # --- what is seen and heard -----------------------------------------------------------------------------------------
+
+    async def command(self, path: str, **body: Any) -> dict[str, Any]:
+        """With one key for all tries: what was done although its reply was lost is not done, and not refused, a second time."""
+        key = new_token()[:32]
+        return await self.insist(lambda: self.session.command(path, key=key, **body))
 
     async def insist(self, work: Callable[[], Any]) -> dict[str, Any]:
         """Press again until the exchange does it, as a person would; bounded."""

@@ -166,6 +166,9 @@ async def main():
         await bus().serve("q", handler)
     except RuntimeError as error:
         print("fenced", flush=True)
+if sys.argv[2:]:
+    print("waits", flush=True)
+    sys.stdin.readline()
 asyncio.run(main())
 """
 
@@ -206,12 +209,17 @@ async def test_what_was_asked_of_a_killed_server_its_successor_on_the_host_does(
 ) -> None:
     environment = environment_of(tmp_path / "host", server.url)
 
-    def start(name: str) -> subprocess.Popen[str]:
-        return subprocess.Popen([sys.executable, "-c", HANGS, name], env=environment, stdout=subprocess.PIPE, text=True)
+    def start(*words: str) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            [sys.executable, "-c", HANGS, *words], env=environment,
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+        )  # fmt: skip
 
-    first = start("first")
-    second: subprocess.Popen[str] | None = None
+    first, second = start("first"), start("second", "waits")  # all but serving: a busy machine takes long over starting
     try:
+        assert second.stdin is not None
+        assert second.stdout is not None
+        assert (await asyncio.to_thread(second.stdout.readline)).strip() == "waits"
         assert (await answered(bus, "q"))["by"] == "first"
         first.kill()
         await asyncio.to_thread(first.wait, 10)
@@ -220,13 +228,13 @@ async def test_what_was_asked_of_a_killed_server_its_successor_on_the_host_does(
         await asyncio.to_thread(
             until, lambda: any(redis.scan_iter(f"{scripts.PREFIX}queue:q:*")), "the request to wait"
         )
-        second = start("second")
+        second.stdin.write("\n")
+        second.stdin.flush()
         assert (await left)["by"] == "second"
     finally:
         for process in (first, second):
-            if process is not None:
-                process.kill()
-                process.communicate()
+            process.kill()
+            process.communicate()
 
 
 async def test_a_server_knows_whether_it_is_reached(bus: RedisBus, server: redis_server.Server) -> None:

@@ -218,6 +218,8 @@ def test_a_campaign_from_a_spreadsheet_to_its_start(
     page.get_by_text("tell people something").click()
     page.get_by_role("button", name="Go on").click()
 
+    page.wait_for_url("**/setup/")
+    page.wait_for_load_state()  # its script takes the file
     page.set_input_files("#contacts-file", file)
     expect(page.get_by_text("Are they understood rightly?")).to_be_visible(timeout=15_000)
     expect(page.locator("#use-1")).to_have_value("phone")
