@@ -16,6 +16,7 @@ from hearthline.lib import clock
 from hearthline.people.models import AuditEntry, Role, User
 from hearthline.quality.decoy_calls import Incoming, note
 from hearthline.quality.models import DecoyCall, DecoyLending, DecoyNumber, Report
+from hearthline.web.staff.forms import DecoyForm
 from tests.calls.worlds import Conversation, a_conversation
 from tests.people.conftest import a_person
 
@@ -130,3 +131,10 @@ def test_whence_a_provider_calls_is_checked(admin: Client, trunk: Trunk) -> None
     )
     trunk.refresh_from_db()
     assert trunk.calls_from == "192.0.2.7 198.51.100.0/24 sip2.provider.example"
+
+
+def test_the_only_trunk_is_chosen_already(db: None) -> None:
+    Trunk.objects.create(name="first", host="127.0.0.1", port=9)
+    assert "---" not in str(DecoyForm()["trunk"])
+    Trunk.objects.create(name="second", host="127.0.0.1", port=9)
+    assert "---" in str(DecoyForm()["trunk"])

@@ -75,4 +75,7 @@ class DecoyForm(forms.Form):
         super().__init__(*args, **kwargs)
         choice = self.fields["trunk"]
         assert isinstance(choice, forms.ModelChoiceField)
-        choice.queryset = Trunk.objects.order_by("name")
+        trunks = Trunk.objects.order_by("name")
+        if len(trunks[:2]) == 1:
+            choice.empty_label = None  # there is nothing to choose
+        choice.queryset = trunks
